@@ -1,0 +1,18 @@
+package cache
+
+import "time"
+
+// entry is one remembered outcome. It never changes.
+type entry[V any] struct {
+	ticket
+	value V
+	err   error // set on a negative
+	// until ends it by the monotonic clock. expires ends it by the wall clock
+	// and so holds no monotonic reading; zero leaves it to until.
+	until, expires time.Time
+}
+
+// ended reports whether the entry's time has passed.
+func (e *entry[V]) ended(now time.Time) bool {
+	return !now.Before(e.until) || !e.expires.IsZero() && !now.Before(e.expires)
+}
