@@ -63,6 +63,9 @@ type Verdict struct {
 	// Client are headers for the client: on a denial the challenges and the
 	// policy's own, on an allow the policy's response headers.
 	Client []Header
+	// Warnings are for the log: what policy asked for and did not get.
+	Warnings []string
+
 	// Metadata is the policy's metadata for the gateway's later filters.
 	Metadata map[string]any
 }

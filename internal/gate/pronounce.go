@@ -1,0 +1,213 @@
+package gate
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/postern-authz/postern/internal/access"
+)
+
+const jsonType = "application/json"
+
+// sign writes on a verdict what every verdict carries.
+func (h *hearing) sign(v access.Verdict) access.Verdict {
+	v.DecisionID = h.id
+	if h.rules != nil {
+		v.Revision = h.rules.Revision
+	}
+	if h.route != nil {
+		v.Route = h.route.Name
+	}
+	v.Identity = h.identity
+	if v.Identity == nil {
+		v.Identity = access.AnonymousIdentity()
+	}
+	return v
+}
+
+// deny refuses the request with the gate's own body, and with the challenges
+// where the client may try again with a credential. A reason of CodeFault is a
+// fault.
+func (h *hearing) deny(reason access.Reason) access.Verdict {
+	if reason.Code == access.CodeFault {
+		return h.fault(reason.Detail)
+	}
+	v := h.sign(access.Deny(reason))
+	v.Body, v.ContentType = h.body(reason.Code), jsonType
+	v.Client = h.challenges(v.Status)
+	return v
+}
+
+// fault refuses the request because something went wrong on our side.
+func (h *hearing) fault(detail string) access.Verdict {
+	v := h.sign(access.Fault(detail))
+	v.Body, v.ContentType = h.body(access.CodeFault), jsonType
+	return v
+}
+
+// body is the answer that programs can read. Marshalling three strings can't
+// fail.
+func (h *hearing) body(code access.Code) string {
+	text, _ := json.Marshal(struct {
+		Code       access.Code `json:"code"`
+		Message    string      `json:"message"`
+		DecisionID string      `json:"decision_id"`
+	}{code, code.Message(), h.id})
+	return string(text)
+}
+
+// challenges are the WWW-Authenticate lines of a 401, one a believed kind
+// (RFC 9110 section 11.6.1).
+func (h *hearing) challenges(status int) []access.Header {
+	if status != http.StatusUnauthorized || h.route == nil {
+		return nil
+	}
+	var lines []access.Header
+	for _, a := range h.rules.believed[h.route] {
+		rejected := slices.Contains(h.found.rejected, a.Kind())
+		lines = append(lines, access.Header{Name: "WWW-Authenticate", Value: a.Challenge(rejected)})
+	}
+	return lines
+}
+
+// denyByPolicy refuses in policy's own words where it has any.
+func (h *hearing) denyByPolicy(d *access.Decision) access.Verdict {
+	v := h.deny(access.Reason{Code: access.CodeDeniedByPolicy, Detail: d.Detail})
+	if d.Status != 0 {
+		v.Status = d.Status
+	}
+	if d.HasBody {
+		v.Body, v.ContentType = d.Body, "text/plain; charset=utf-8"
+		if json.Valid([]byte(d.Body)) {
+			v.ContentType = jsonType
+		}
+	}
+	v.Client = h.challenges(v.Status)
+	for _, header := range h.settable(&v, d.Headers) {
+		if strings.EqualFold(header.Name, "Content-Type") {
+			v.ContentType = header.Value
+			continue
+		}
+		v.Client = append(v.Client, header)
+	}
+	return v
+}
+
+// reserved reports whether policy may not set a header, named in lower case:
+// those that Postern speaks for and those that frame the message.
+func (h *hearing) reserved(name string) bool {
+	switch name {
+	case "x-postern-code", "x-postern-status", "content-length", "transfer-encoding", "connection":
+		return true
+	}
+	return h.rules.managed[name] || h.rules.alias(name) || strings.HasPrefix(name, ":")
+}
+
+// allow lets the request through with the identity in the managed headers. A
+// value that can't stand in a header is a fault: it is never emitted.
+func (h *hearing) allow(d *access.Decision) access.Verdict {
+	v := h.sign(access.Allow())
+	v.Managed = make([]access.Header, len(h.rules.Managed))
+	for i := range h.rules.Managed {
+		value := h.managedValue(&h.rules.Managed[i])
+		if !printable(value) {
+			return h.fault("the value for " + h.rules.Managed[i].Name + " holds control characters")
+		}
+		v.Managed[i] = access.Header{Name: h.rules.Managed[i].Name, Value: value}
+	}
+	h.hide(&v)
+	h.obey(&v, d)
+	return v
+}
+
+func (h *hearing) managedValue(m *ManagedHeader) string {
+	switch {
+	case m.Name == DecisionIDHeader:
+		return h.id
+	case m.Value == nil:
+		return ""
+	}
+	return m.Value(h.identity)
+}
+
+// printable reports whether a value can be sent in a header (RFC 9110 section
+// 5.5: no controls).
+func printable(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// hide takes from the request the credentials that proved it, and the aliases
+// of managed headers.
+func (h *hearing) hide(v *access.Verdict) {
+	v.Remove = h.aliases
+	if !h.rules.HideCredentials {
+		return
+	}
+	for i := range h.found.proofs {
+		from := h.found.proofs[i].From
+		if from.Query != "" {
+			v.RemoveQuery = append(v.RemoveQuery, from.Query)
+		}
+		if from.Header != "" && !slices.Contains(v.Remove, from.Header) {
+			v.Remove = append(v.Remove, from.Header)
+		}
+	}
+}
+
+// obey does to the request what policy asked for, except for managed headers,
+// which are Postern's. What policy removes is not set; what it sets is not
+// hidden, so that it can hand the upstream another credential.
+func (h *hearing) obey(v *access.Verdict, d *access.Decision) {
+	removed := h.removals(v, d)
+	for _, header := range h.settable(v, d.Headers) {
+		name := strings.ToLower(header.Name)
+		if slices.Contains(removed, name) {
+			continue
+		}
+		v.Upstream = append(v.Upstream, header)
+		v.Remove = slices.DeleteFunc(v.Remove, func(hidden string) bool { return hidden == name })
+	}
+	for _, name := range removed {
+		if !slices.Contains(v.Remove, name) {
+			v.Remove = append(v.Remove, name)
+		}
+	}
+	v.Client = h.settable(v, d.ResponseHeaders)
+	v.SetQuery, v.Metadata = d.SetQuery, d.Metadata
+	v.RemoveQuery = append(v.RemoveQuery, d.RemoveQuery...)
+}
+
+// settable drops the headers that policy may not set, with a warning.
+func (h *hearing) settable(v *access.Verdict, headers []access.Header) []access.Header {
+	var allowed []access.Header
+	for _, header := range headers {
+		if name := strings.ToLower(header.Name); h.reserved(name) {
+			v.Warnings = append(v.Warnings, "policy may not set the header "+name+": dropped")
+			continue
+		}
+		allowed = append(allowed, header)
+	}
+	return allowed
+}
+
+// removals are the headers that policy removes, in lower case. Managed ones
+// are replaced or removed anyway.
+func (h *hearing) removals(v *access.Verdict, d *access.Decision) []string {
+	var names []string
+	for _, name := range d.RemoveHeaders {
+		name = strings.ToLower(name)
+		if h.reserved(name) {
+			v.Warnings = append(v.Warnings, "policy may not remove the header "+name+": dropped")
+			continue
+		}
+		names = append(names, name)
+	}
+	return names
+}

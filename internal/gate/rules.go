@@ -1,0 +1,118 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/postern-authz/postern/internal/access"
+)
+
+// Config is everything that a request is judged by.
+type Config struct {
+	// Revision names this set of rules in every verdict.
+	Revision string
+	// Routes are tried in order; Default is for what none of them matches.
+	Routes  []Route
+	Default Route
+	// Authenticators stand in the order in which a credential names the
+	// request's identity.
+	Authenticators []Authenticator
+	Policy         Policy
+	Managed        []ManagedHeader
+	// CredentialHeaders are the headers that may hold a credential, in lower
+	// case.
+	CredentialHeaders []string
+	// HideCredentials keeps what proved the consumer from the upstream.
+	HideCredentials bool
+}
+
+// Rules are an immutable, checked Config. All that one request sees comes from
+// one Rules, so that it has one revision.
+type Rules struct {
+	Config
+	named map[string]*Route
+	// believed are the authenticators of each route, in order.
+	believed map[*Route][]Authenticator
+	// managed are the names of managed headers in lower case.
+	managed map[string]bool
+	// guarded are the names that a Connection header must not name.
+	guarded map[string]bool
+}
+
+// NewRules checks a Config and makes it fast to use.
+func NewRules(c Config) (*Rules, error) {
+	if c.Policy == nil {
+		return nil, errors.New("rules without a policy")
+	}
+	c.Routes = slices.Clone(c.Routes)
+	r := &Rules{Config: c, named: map[string]*Route{}, believed: map[*Route][]Authenticator{}}
+	r.nameHeaders()
+	if err := r.believe(&r.Default); err != nil {
+		return nil, err
+	}
+	for i := range r.Routes {
+		route := &r.Routes[i]
+		if route.Name == "" || r.named[route.Name] != nil {
+			return nil, fmt.Errorf("route name %q is empty or stands twice", route.Name)
+		}
+		r.named[route.Name] = route
+		if err := r.believe(route); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// nameHeaders collects the managed names and those that a Connection header
+// must not name.
+func (r *Rules) nameHeaders() {
+	r.Managed = append(slices.Clone(r.Managed), ManagedHeader{Name: DecisionIDHeader})
+	r.managed, r.guarded = map[string]bool{}, map[string]bool{}
+	for _, h := range r.Managed {
+		r.managed[strings.ToLower(h.Name)] = true
+		r.guarded[strings.ToLower(h.Name)] = true
+	}
+	for _, name := range r.CredentialHeaders {
+		r.guarded[name] = true
+	}
+}
+
+// believe finds the authenticators of a route's kinds. A kind that nobody
+// proves would make the route unreachable or, worse, anonymous: it is refused.
+func (r *Rules) believe(route *Route) error {
+	left := slices.Clone(route.Authenticate.Kinds)
+	for _, a := range r.Authenticators {
+		if i := slices.Index(left, a.Kind()); i >= 0 {
+			r.believed[route] = append(r.believed[route], a)
+			left = slices.Delete(left, i, i+1)
+		}
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("route %q believes %q, which nothing proves", route.Name, left)
+	}
+	return nil
+}
+
+// errUnknownRoute is a fault: the gateway's configuration and ours differ, and
+// another route's rules are no substitute.
+var errUnknownRoute = errors.New("the gateway names a route that is not configured")
+
+// route finds the route of a request and what its pattern takes from the path.
+func (r *Rules) route(req *access.Request) (*Route, []access.Param, error) {
+	if req.Route != "" {
+		route := r.named[req.Route]
+		if route == nil {
+			return nil, nil, errUnknownRoute
+		}
+		params, _ := route.Match.fitsPath(req.Path)
+		return route, params, nil
+	}
+	for i := range r.Routes {
+		if params, ok := r.Routes[i].Match.fits(req); ok {
+			return &r.Routes[i], params, nil
+		}
+	}
+	return &r.Default, nil, nil
+}
