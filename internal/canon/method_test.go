@@ -1,0 +1,39 @@
+package canon_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/postern-authz/postern/internal/canon"
+)
+
+func TestMethod(t *testing.T) {
+	for _, raw := range []string{"GET", "get", "M-SEARCH", "UPDATEREDIRECTREF", "!#$%&'*+-.^_`|~09", strings.Repeat("A", 32)} {
+		if err := canon.Method(raw); err != nil {
+			t.Errorf("Method(%q) = %v", raw, err)
+		}
+	}
+	for _, raw := range []string{"", " ", "GET ", "G ET", "GET\r\n", "GÉT", "A/B", "A(B)", "GET,POST", "A\x00", strings.Repeat("A", 33)} {
+		if err := canon.Method(raw); err == nil {
+			t.Errorf("Method(%q) is accepted", raw)
+		}
+	}
+}
+
+func TestFoldName(t *testing.T) {
+	for name, want := range map[string]string{
+		"x-consumer-username": "x-consumer-username",
+		"X_Consumer_Username": "x-consumer-username",
+		"x.consumer_USERNAME": "x-consumer-username",
+		"":                    "",
+		"__.":                 "---",
+		"x-\u212a":            "x-\u212a",
+	} {
+		if got := canon.FoldName(name); got != want {
+			t.Errorf("FoldName(%q) = %q, want %q", name, got, want)
+		}
+	}
+	if got := testing.AllocsPerRun(100, func() { canon.FoldName("x-consumer-username") }); got != 0 {
+		t.Errorf("a folded name costs %v allocations, want 0", got)
+	}
+}
