@@ -27,8 +27,8 @@ func (p Pattern) String() string { return p.text }
 // ParsePattern reads a pattern. It is compared with canonical paths, so its
 // literals are written decoded and hold no dot segments.
 func ParsePattern(text string) (Pattern, error) {
-	if !strings.HasPrefix(text, "/") {
-		return Pattern{}, fmt.Errorf("pattern %q must begin with /", text)
+	if !strings.HasPrefix(text, "/") || strings.Contains(text, "//") {
+		return Pattern{}, fmt.Errorf("pattern %q must begin with / and hold no empty segment", text)
 	}
 	p := Pattern{text: text}
 	names := map[string]bool{}
