@@ -1,0 +1,88 @@
+package consumer_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/postern-authz/postern/internal/consumer"
+)
+
+// known is a key whose checksum was computed elsewhere: Python's zlib.crc32 of
+// what stands before the last six characters, in base62.
+const known = "postern_prod_0A1b2C3d4E5f" + "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg" + "4X0XpK"
+
+func TestLooksLikeKey(t *testing.T) {
+	tests := []struct {
+		name, value string
+		want        bool
+	}{
+		{"known", known, true},
+		{"one character changed", strings.Replace(known, "0A1b", "0A1c", 1), false},
+		{"the checksum changed", known[:len(known)-1] + "0", false},
+		{"other environment", strings.Replace(known, "prod", "test", 1), false},
+		{"in upper case", strings.ToUpper(known), false},
+		{"a character too many", known + "0", false},
+		{"cut", known[:len(known)-1], false},
+		{"white space", " " + known, false},
+		{"the body alone", known[len("postern_prod_"):], false},
+		{"empty", "", false},
+		{"a JWT", "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhIn0." + strings.Repeat("a", 43), false},
+		{"long", strings.Repeat("a", 1<<20), false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := consumer.LooksLikeKey(tt.value); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+func TestNewKeyHasItsForm(t *testing.T) {
+	for _, random := range []io.Reader{
+		rand.Reader,
+		bytes.NewReader(make([]byte, 41)),
+		bytes.NewReader(bytes.Repeat([]byte{0xff}, 41)),
+	} {
+		key, err := consumer.NewKey("acme2", "pre-prod", random)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(key.Reveal())
+		if !consumer.LooksLikeKey(text) || len(text) != len("acme2_pre-prod_")+61 {
+			t.Errorf("%q is no key", text)
+		}
+	}
+}
+
+func TestNewKeyRefuses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		prefix, environment string
+		random              io.Reader
+	}{
+		"prefix with underscore":     {"a_b", "prod", rand.Reader},
+		"prefix begins with a digit": {"1a", "prod", rand.Reader},
+		"empty prefix":               {"", "prod", rand.Reader},
+		"upper case":                 {"Acme", "prod", rand.Reader},
+		"empty environment":          {"acme", "", rand.Reader},
+		"environment with dot":       {"acme", "a.b", rand.Reader},
+		"long prefix":                {strings.Repeat("a", 17), "prod", rand.Reader},
+		"long environment":           {"acme", strings.Repeat("a", 33), rand.Reader},
+		"too little randomness":      {"acme", "prod", strings.NewReader("0123456789")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := consumer.NewKey(tt.prefix, tt.environment, tt.random); err == nil {
+				t.Error("no error")
+			}
+		})
+	}
+}
+
+func TestLooksLikeKeyDoesNotAllocate(t *testing.T) {
+	if n := testing.AllocsPerRun(100, func() { consumer.LooksLikeKey(known) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
