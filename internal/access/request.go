@@ -21,6 +21,11 @@ const (
 	OPA     Door = "opa"
 )
 
+// Doors lists every door, for bounded metric labels.
+func Doors() []Door {
+	return []Door{GRPC, APISIX, Nginx, Traefik, Caddy, Envoy, HAProxy, OPA}
+}
+
 // RemovesHeaders reports whether the gateway behind the door removes request
 // headers on our word. Where it can't, an alias of a managed header makes the
 // request malformed.

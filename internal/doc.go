@@ -1,0 +1,29 @@
+// Package internal is the map of the house. It holds no code.
+//
+// A package imports only from lower floors, never from its own: so a request's
+// way can be read from top to bottom, a room can be understood with what lies
+// beneath it alone, and no two rooms need each other. TestFloors holds it.
+//
+//	floor  package                 what happens there
+//	7      cli                     the commands
+//	6      serve                   composition, listeners, reload, drain
+//	5      config                  postern.yaml, strict, every error at once
+//	4      extauthz                Envoy's gRPC door: read, render
+//	4      forwardauth             the HTTP doors, a short file a gateway
+//	3      credential/apikey       API keys
+//	3      credential/bearer       JWTs of consumers and of issuers
+//	3      consumer/file           consumers by declaration
+//	3      policy                  OPA in process
+//	3      telemetry               logs, metrics, traces; decorates the gate's ports
+//	2      consumer                consumers and credentials as records; the store's contract
+//	1      gate                    the story of a request; owns its ports
+//	1      cache                   Ristretto made safe
+//	1      canon                   the one reading of path, host and client address
+//	1      strictyaml              YAML with every error, file and line
+//	0      access                  the words
+//
+// A request takes six stops: a door reads it (extauthz, forwardauth), the gate
+// takes one set of rules (gate), an authenticator proves who it is from
+// (credential/...), policy decides (policy), limits are drawn from, and the
+// verdict is recorded (telemetry). Then the door renders the verdict.
+package internal

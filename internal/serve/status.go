@@ -1,0 +1,102 @@
+package serve
+
+import (
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// Report is what /readyz answers.
+type Report struct {
+	// Ready says that requests may be sent here: rules are loaded, every
+	// issuer has keys, and no drain has begun.
+	Ready    bool `json:"ready"`
+	Draining bool `json:"draining,omitempty"`
+	// Revision is the one in force, since LoadedAt.
+	Revision string    `json:"revision,omitempty"`
+	LoadedAt time.Time `json:"loaded_at,omitzero"`
+	// ReloadError is why the newest files are not in force; the last good
+	// revision serves on.
+	ReloadError string    `json:"reload_error,omitempty"`
+	FailedAt    time.Time `json:"failed_at,omitzero"`
+	// Issuers tells of the key sets that tokens are verified with.
+	Issuers []IssuerReport `json:"issuers,omitempty"`
+}
+
+// IssuerReport is the state of one issuer's key set.
+type IssuerReport struct {
+	Name        string    `json:"name"`
+	Ready       bool      `json:"ready"`
+	Keys        int       `json:"keys"`
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	Error       string    `json:"error,omitempty"`
+}
+
+// status is the one place that knows whether this process is ready, and tells
+// gRPC's health service of it.
+type status struct {
+	health *health.Server
+
+	mu      sync.Mutex
+	report  Report
+	issuers func() []IssuerReport
+}
+
+func newStatus() *status {
+	s := &status{health: health.NewServer(), issuers: func() []IssuerReport { return nil }}
+	s.tell(false)
+	return s
+}
+
+// services are the names that health may be asked for.
+var services = []string{"", "envoy.service.auth.v3.Authorization"}
+
+func (s *status) tell(ready bool) {
+	state := healthpb.HealthCheckResponse_NOT_SERVING
+	if ready {
+		state = healthpb.HealthCheckResponse_SERVING
+	}
+	for _, name := range services {
+		s.health.SetServingStatus(name, state)
+	}
+}
+
+// loaded notes that a revision is in force.
+func (s *status) loaded(revision string, at time.Time, issuers func() []IssuerReport) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.issuers = issuers
+	s.report.Revision, s.report.LoadedAt = revision, at
+	s.report.ReloadError, s.report.FailedAt = "", time.Time{}
+}
+
+// failed notes that the newest files can't be used.
+func (s *status) failed(err error, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report.ReloadError, s.report.FailedAt = err.Error(), at
+}
+
+// drain makes the process not ready for good.
+func (s *status) drain() {
+	s.mu.Lock()
+	s.report.Draining = true
+	s.mu.Unlock()
+	s.health.Shutdown()
+}
+
+// read returns the state now, and brings gRPC's health up to date with it.
+func (s *status) read() Report {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.report
+	r.Issuers = s.issuers()
+	r.Ready = r.Revision != "" && !r.Draining
+	for _, issuer := range r.Issuers {
+		r.Ready = r.Ready && issuer.Ready
+	}
+	s.tell(r.Ready)
+	return r
+}
