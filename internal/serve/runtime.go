@@ -21,7 +21,7 @@ func tune(env func(string) (string, bool), logger *slog.Logger) {
 	if _, set := env("GOMEMLIMIT"); set {
 		return
 	}
-	limit, err := memlimit.SetGoMemLimitWithOpts(
+	limit, err := memlimit.Set(
 		memlimit.WithRatio(0.9),
 		memlimit.WithProvider(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)),
 	)
