@@ -29,5 +29,5 @@ func Method(raw string) error {
 
 // isTokenByte reports that c is a tchar of RFC 9110 section 5.6.2.
 func isTokenByte(c byte) bool {
-	return isAlphanumeric(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+	return isAlphanumeric(c) || c == '-' || strings.IndexByte("!#$%&'*+.^_`|~", c) >= 0
 }

@@ -37,3 +37,16 @@ func TestFoldName(t *testing.T) {
 		t.Errorf("a folded name costs %v allocations, want 0", got)
 	}
 }
+
+func TestHeaderName(t *testing.T) {
+	for raw, want := range map[string]string{"x-api-key": "x-api-key", "X-API-Key": "x-api-key", "X_Under.Dot": "x_under.dot"} {
+		if got, err := canon.HeaderName(raw); err != nil || got != want {
+			t.Errorf("HeaderName(%q) = %q, %v; want %q", raw, got, err, want)
+		}
+	}
+	for _, raw := range []string{"", ":path", "a b", "a:", "a\r", "x-\u212a", "é"} {
+		if got, err := canon.HeaderName(raw); err == nil {
+			t.Errorf("HeaderName(%q) = %q, want an error", raw, got)
+		}
+	}
+}

@@ -1,5 +1,24 @@
 package canon
 
+import (
+	"errors"
+	"fmt"
+)
+
+// HeaderName returns a header's name in lower case. It must be a token of RFC
+// 9110 section 5.1. A name in lower case is returned without an allocation.
+func HeaderName(raw string) (string, error) {
+	if raw == "" {
+		return "", errors.New("a header has no name")
+	}
+	for i := range len(raw) {
+		if !isTokenByte(raw[i]) {
+			return "", fmt.Errorf("a header's name holds the byte %q", raw[i])
+		}
+	}
+	return lowerASCII(raw), nil
+}
+
 // FoldName returns a header's name as the most forgiving upstream reads it:
 // lower case, with "_" and "." as "-". CGI and WSGI servers can't tell
 // X_Consumer_Username from X-Consumer-Username. A name that is folded already
