@@ -1,0 +1,93 @@
+package policy
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// resultVar is what the query of an entry point binds its value to.
+const resultVar = ast.Var("result")
+
+// entrypoint is a rule that decides, ready to be asked.
+type entrypoint struct {
+	name  string
+	query ast.Body
+	// input is what its rules can read; none of it may be left out of the key
+	// that its decisions are remembered under.
+	input part
+	// forgetful says why its decisions are not remembered; "" when they are.
+	forgetful string
+	// keyed begins every key: the revision and the name.
+	keyed []byte
+}
+
+// prepare finds the rule that a path such as "postern/authz/allow" names.
+func prepare(compiler *ast.Compiler, name, revision string) (*entrypoint, error) {
+	ref, err := refOf(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := isRule(compiler, ref, name); err != nil {
+		return nil, err
+	}
+	query, err := compiler.QueryCompiler().Compile(ast.NewBody(ast.Equality.Expr(ast.VarTerm(string(resultVar)), ast.NewTerm(ref))))
+	if err != nil {
+		return nil, err
+	}
+	e := &entrypoint{name: name, query: query}
+	e.study(surveyOf(compiler, ref))
+	e.keyed = appendDelimited(appendDelimited(nil, revision), name)
+	return e, nil
+}
+
+// study keeps what the rules read, and says whether what they answer is a
+// function of it.
+func (e *entrypoint) study(s *survey) {
+	s.input.settle()
+	e.input = selectParts(inputFields(), &s.input)
+	if len(s.unsteady) > 0 {
+		e.forgetful = "it calls " + strings.Join(s.unsteady, ", ") + ", which may answer differently each time"
+		return
+	}
+	e.forgetful = e.input.varying("input")
+}
+
+func appendDelimited(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func refOf(name string) (ast.Ref, error) {
+	ref := ast.Ref{ast.DefaultRootDocument}
+	for _, segment := range strings.Split(name, "/") {
+		if segment == "" {
+			return nil, problem("entry point %q: want a path to a rule, such as postern/authz/allow", name)
+		}
+		ref = append(ref, ast.StringTerm(segment))
+	}
+	return ref, nil
+}
+
+// isRule refuses a path that no rule has, that is a package, or a function.
+func isRule(compiler *ast.Compiler, ref ast.Ref, name string) error {
+	rules := compiler.GetRulesWithPrefix(ref)
+	if len(rules) == 0 {
+		return problem("entry point %q: there is no such rule (%s)", name, ref)
+	}
+	for _, module := range compiler.Modules {
+		if module.Package.Path.HasPrefix(ref) {
+			return problem("entry point %q: %s is a package, want a rule in it", name, ref)
+		}
+	}
+	for _, rule := range rules {
+		if len(rule.Head.Args) > 0 {
+			return &Error{Problems: []Problem{{
+				File: rule.Location.File, Line: rule.Location.Row,
+				Text: fmt.Sprintf("entry point %q: %s is a function, want a rule", name, ref),
+			}}}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+package policy
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/gate"
+)
+
+// text writes a string, even an empty one; filled leaves an empty one out.
+func text(of func(*gate.Question) string) writer {
+	return func(s sink, k key, q *gate.Question, _ *reads) error {
+		s.text(k, of(q))
+		return nil
+	}
+}
+
+func filled(of func(*gate.Question) string) writer {
+	return func(s sink, k key, q *gate.Question, _ *reads) error {
+		if v := of(q); v != "" {
+			s.text(k, v)
+		}
+		return nil
+	}
+}
+
+func list(of func(*gate.Question) []string) writer {
+	return func(s sink, k key, q *gate.Question, _ *reads) error {
+		s.texts(k, of(q))
+		return nil
+	}
+}
+
+// words writes an object of strings, or what is read of it.
+func words(of func(*gate.Question) map[string]string) writer {
+	return func(s sink, k key, q *gate.Question, r *reads) error {
+		writeWords(s, k, of(q), r)
+		return nil
+	}
+}
+
+func writeWords(s sink, k key, m map[string]string, r *reads) {
+	s.begin()
+	if r.whole {
+		for _, name := range sorted(m) {
+			s.text(newKey(name), m[name])
+		}
+	}
+	for _, name := range r.keys {
+		if v, found := m[name.name]; found {
+			s.text(name, v)
+		}
+	}
+	s.end(k)
+}
+
+// values writes an object of JSON values, or what is read of it.
+func values(of func(*gate.Question) map[string]any) writer {
+	return func(s sink, k key, q *gate.Question, r *reads) error { return writeValues(s, k, of(q), r) }
+}
+
+func writeValues(s sink, k key, m map[string]any, r *reads) error {
+	s.begin()
+	if r.whole {
+		for _, name := range sorted(m) {
+			if err := s.value(newKey(name), m[name]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range r.keys {
+		if v, found := m[name.name]; found {
+			if err := writeValue(s, name, v, r.parts[name.name]); err != nil {
+				return err
+			}
+		}
+	}
+	s.end(k)
+	return nil
+}
+
+// writeValue writes a value, of an object only what is read.
+func writeValue(s sink, k key, v any, r *reads) error {
+	if m, object := v.(map[string]any); object && !r.whole {
+		return writeValues(s, k, m, r)
+	}
+	return s.value(k, v)
+}
+
+// headers writes the request's headers by name in lower case. Repeated lines
+// are joined by a comma, as Envoy does. The four pseudo-headers say what the
+// request line says, whatever door it came through.
+func headers(s sink, k key, q *gate.Question, r *reads) error {
+	if r.whole {
+		writeWords(s, k, allHeaders(q.Request), r)
+		return nil
+	}
+	s.begin()
+	for _, name := range r.keys {
+		if v, found := header(q.Request, name.name); found {
+			s.text(name, v)
+		}
+	}
+	s.end(k)
+	return nil
+}
+
+func allHeaders(r *access.Request) map[string]string {
+	m := make(map[string]string, len(r.Headers)+4)
+	for _, name := range []string{":authority", ":method", ":path", ":scheme"} {
+		if v, found := header(r, name); found {
+			m[name] = v
+		}
+	}
+	for i := range r.Headers {
+		name := r.Headers[i].Name
+		if _, known := m[name]; !known {
+			m[name], _ = header(r, name)
+		}
+	}
+	return m
+}
+
+func header(r *access.Request, name string) (value string, found bool) {
+	switch name {
+	case ":authority":
+		return r.RawHost, r.RawHost != ""
+	case ":method":
+		return r.Method, r.Method != ""
+	case ":path":
+		return r.RawPath, r.RawPath != ""
+	case ":scheme":
+		return r.Scheme, r.Scheme != ""
+	}
+	value, lines := r.Headers.Get(name)
+	if lines > 1 {
+		return joined(r.Headers, name, lines), true
+	}
+	return value, lines == 1
+}
+
+func joined(h access.Headers, name string, lines int) string {
+	values := make([]string, 0, lines)
+	for i := range h {
+		if h[i].Name == name {
+			values = append(values, h[i].Value)
+		}
+	}
+	return strings.Join(values, ",")
+}
+
+func params(s sink, k key, q *gate.Question, r *reads) error {
+	m := make(map[string]string, len(q.Params))
+	for _, p := range q.Params {
+		m[p.Name] = p.Value
+	}
+	writeWords(s, k, m, r)
+	return nil
+}
+
+func extensions(s sink, k key, q *gate.Question, r *reads) error {
+	if len(q.Request.Extensions) > 0 {
+		writeWords(s, k, q.Request.Extensions, r)
+	}
+	return nil
+}
+
+func metadata(s sink, k key, q *gate.Question, r *reads) error {
+	if q.Request.Metadata == nil {
+		return nil
+	}
+	v, found := q.Request.Metadata()[k.name]
+	if !found {
+		return nil
+	}
+	return writeValue(s, k, v, r)
+}
+
+// parsedPath is the canonical path cut at its slashes; "/" is one empty
+// segment, as in OPA-Envoy.
+func parsedPath(s sink, k key, q *gate.Question, _ *reads) error {
+	s.texts(k, strings.Split(strings.TrimLeft(q.Request.Path, "/"), "/"))
+	return nil
+}
+
+// parsedQuery is each parameter with its values in order. A query that can't
+// be parsed is one that two programs may read in two ways.
+func parsedQuery(s sink, k key, q *gate.Question, r *reads) error {
+	m, err := url.ParseQuery(q.Request.Query)
+	if err != nil {
+		return unreadable("the query can't be parsed")
+	}
+	s.begin()
+	for _, name := range sorted(m) {
+		if r.at(name) != nil {
+			s.texts(newKey(name), m[name])
+		}
+	}
+	s.end(k)
+	return nil
+}
