@@ -1,0 +1,130 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/gate"
+)
+
+// Config is a whole, validated configuration. Nobody changes it after Load.
+// Paths are absolute.
+type Config struct {
+	Listen         Listen
+	Consumers      Consumers
+	Authentication Authentication
+	// Routes and Default have everything filled in that the file left to the
+	// defaults.
+	Routes  []gate.Route
+	Default gate.Route
+	Policy  Policy
+	// Identity are the managed headers.
+	Identity  []gate.ManagedHeader
+	Cache     Cache
+	Telemetry Telemetry
+	// Files are the files that the configuration was read from; none for the
+	// embedded defaults.
+	Files []string
+	// Revision changes when the contents do.
+	Revision string
+}
+
+// Listen says where Postern answers, and how it leaves. None of it is
+// reloaded.
+type Listen struct {
+	GRPC, HTTP, Admin Listener
+	// FaultAsError tells Envoy of a fault as an error, so that its
+	// failure_mode_allow may let the request through.
+	FaultAsError bool
+	Drain        Drain
+}
+
+// Listener is one address: "host:port" or "unix:/path".
+type Listener struct {
+	Address        string
+	TrustedProxies []netip.Prefix
+	// TLS is nil for plain text.
+	TLS *TLS
+}
+
+// TLS are the files of a listener's certificate; with ClientCAFile a client
+// must show a certificate that it signed.
+type TLS struct{ CertFile, KeyFile, ClientCAFile string }
+
+// Drain says how a process leaves on SIGTERM.
+type Drain struct {
+	// NotReady is how long it answers while it says that it isn't ready.
+	NotReady time.Duration
+	// Timeout is how long requests under way may take after that.
+	Timeout time.Duration
+}
+
+// Consumers says where consumers are declared.
+type Consumers struct {
+	// Files are absolute paths and globs.
+	Files []string
+	// Environments whose consumers are believed; none: all.
+	Environments []string
+}
+
+// Authentication says which credentials are believed and where they stand.
+type Authentication struct {
+	// Order is the order in which a credential names the request's identity.
+	Order           []access.Kind
+	HideCredentials bool
+	APIKey          APIKey
+	JWT             JWT
+}
+
+// Location is a place in a request: a header, with a scheme or bare, or a
+// query parameter.
+type Location struct{ Header, Scheme, Query string }
+
+// APIKey says where API keys stand.
+type APIKey struct{ In []Location }
+
+// JWT says which tokens are believed.
+type JWT struct {
+	In          []Location
+	Leeway      time.Duration
+	MaxLifetime time.Duration
+	Issuers     []Issuer
+}
+
+// Issuer is one issuer whose tokens are believed.
+type Issuer struct {
+	Name, Issuer          string
+	JWKSFile, JWKSURL     string
+	Algorithms, Audiences []string
+	ConsumerClaim         string
+	UnknownConsumer       string
+	Roles, Groups, Scopes []string
+	MaxStale              time.Duration
+}
+
+// Policy says which policy decides.
+type Policy struct {
+	// Directory is absolute; empty: the embedded library.
+	Directory       string
+	Timeout         time.Duration
+	AllowedBuiltins []string
+	// Entrypoints are all that routes name, the file's own first.
+	Entrypoints []string
+}
+
+// Cache bounds what is remembered. MaxMemory 0 remembers nothing.
+type Cache struct {
+	MaxMemory        int64
+	TTL, NegativeTTL time.Duration
+}
+
+// Telemetry says what is logged and exported.
+type Telemetry struct {
+	LogLevel     slog.Level
+	LogFormat    string
+	OTLPEndpoint string
+	// AllowSample is the part of allows that have a line in the decision log.
+	AllowSample float64
+}
