@@ -1,0 +1,170 @@
+package file
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/postern-authz/postern/internal/consumer"
+	"github.com/postern-authz/postern/internal/strictyaml"
+)
+
+// maxFiles bounds what a pattern may match, maxProblems what is told of all
+// files together, and maxSecretFile the size of a key or secret file in bytes.
+const (
+	maxFiles      = 4096
+	maxProblems   = 1000
+	maxSecretFile = 64 << 10
+)
+
+// Options say what the files may refer to.
+type Options struct {
+	// Issuers are the names of the configured issuers; a credential of another
+	// one is an error. Nil allows any.
+	Issuers []string
+	// Env looks up environment variables for `env:NAME` references; nil knows
+	// none.
+	Env func(string) (string, bool)
+	// ReadFile replaces the reading of files, of at most limit bytes.
+	ReadFile func(path string, limit int64) ([]byte, error)
+}
+
+// Load reads all files that the patterns match, each an absolute path or a
+// pattern of filepath.Glob. A pattern that matches nothing is no error, a plain
+// path without a file is. The error is a strictyaml.Errors with the problems of
+// all files.
+func Load(patterns []string, o Options) (*Snapshot, error) {
+	l := newLoader(o)
+	for _, path := range l.expand(patterns) {
+		l.load(path)
+	}
+	if err := l.problems.Err(); err != nil {
+		return nil, err
+	}
+	l.snapshot.revision = hex.EncodeToString(l.contents.Sum(nil)[:8])
+	return l.snapshot, nil
+}
+
+// loader collects a snapshot, or the problems in the way of it.
+type loader struct {
+	Options
+	snapshot *Snapshot
+	problems strictyaml.Errors
+	taken    map[string]place
+	contents hash.Hash
+}
+
+func newLoader(o Options) *loader {
+	if o.ReadFile == nil {
+		o.ReadFile = readFile
+	}
+	if o.Env == nil {
+		o.Env = func(string) (string, bool) { return "", false }
+	}
+	return &loader{
+		Options:  o,
+		snapshot: &Snapshot{found: map[consumer.Reference]*consumer.Found{}},
+		taken:    map[string]place{},
+		contents: sha256.New(),
+	}
+}
+
+// expand lists the files, each once and in the order of their names.
+func (l *loader) expand(patterns []string) []string {
+	var paths []string
+	for _, pattern := range patterns {
+		if !strings.ContainsAny(pattern, `*?[\`) {
+			paths = append(paths, pattern)
+			continue
+		}
+		matches, err := filepath.Glob(pattern)
+		if err != nil {
+			l.refuse(strictyaml.Problem{File: pattern, Text: "is not a pattern: " + err.Error()})
+		}
+		paths = append(paths, matches...)
+	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	if len(paths) > maxFiles {
+		l.refuse(strictyaml.Problem{File: paths[maxFiles], Text: fmt.Sprintf("is one of %d files; expected at most %d", len(paths), maxFiles)})
+		return nil
+	}
+	return paths
+}
+
+// load reads one file. What it declares is checked even where the decoding
+// found problems, so that all are told at once.
+func (l *loader) load(path string) {
+	data, err := l.read(path, strictyaml.MaxSize)
+	if err != nil {
+		l.refuse(strictyaml.Problem{File: path, Text: err.Error()})
+		return
+	}
+	var declared document
+	doc, problems := strictyaml.Decode(path, data, &declared)
+	for _, p := range problems {
+		l.refuse(p)
+	}
+	for i := range declared.Consumers {
+		l.consumer(source{loader: l, doc: doc, path: path, field: fmt.Sprintf("consumers[%d]", i)}, &declared.Consumers[i])
+	}
+}
+
+// read reads a file and makes it part of the revision.
+func (l *loader) read(path string, limit int64) ([]byte, error) {
+	data, err := l.ReadFile(path, limit)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(l.snapshot.files, path) {
+		l.snapshot.files = append(l.snapshot.files, path)
+	}
+	l.count(data)
+	return data, nil
+}
+
+// count makes something that was read part of the revision.
+func (l *loader) count(data []byte) {
+	var length [8]byte
+	binary.BigEndian.PutUint64(length[:], uint64(len(data)))
+	l.contents.Write(length[:]) // a hash never fails to write
+	l.contents.Write(data)
+}
+
+// refuse notes a problem, up to a bound that nobody reads to.
+func (l *loader) refuse(p strictyaml.Problem) {
+	if len(l.problems) < maxProblems {
+		l.problems = append(l.problems, p)
+	}
+}
+
+// readFile reads a regular file; anything else might never end.
+func readFile(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("can't be read: %w", withoutPath(err))
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("is not a regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("can't be read: %w", withoutPath(err))
+	}
+	defer func() { _ = f.Close() }() // only read
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("can't be read: %w", withoutPath(err))
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("is larger than %d bytes", limit)
+	}
+	return data, nil
+}
