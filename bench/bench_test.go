@@ -1,0 +1,100 @@
+package main
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+func TestConfigIsTheExampleElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	at := addresses{grpc: "127.0.0.1:1", http: "127.0.0.1:2", admin: "127.0.0.1:3"}
+	path, err := writeConfig("../deploy/example", dir, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"address: 127.0.0.1:1 ", "address: 127.0.0.1:2 ", "address: 127.0.0.1:3 ", "policy: bench/timed/allow", "- name: health"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	for _, name := range []string{"policies/timed.rego", "policies/authz.rego", "consumers/demo.yaml", "jwks.json"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestConfigOfAnotherShapeIsRefused(t *testing.T) {
+	for _, text := range []string{"", "address: 127.0.0.1:9191", "address: 127.0.0.1:9191\naddress: 127.0.0.1:9191"} {
+		if _, err := adapt(text, addresses{}); err == nil {
+			t.Errorf("%q: accepted", text)
+		}
+	}
+}
+
+func TestTokensDiffer(t *testing.T) {
+	tokens, err := signTokens("../test/keys/shop-rs256.pem", 3, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[any]bool{}
+	for _, text := range tokens {
+		claims := jwt.MapClaims{}
+		token, _, err := jwt.NewParser().ParseUnverified(text, claims)
+		if err != nil || token.Header["kid"] != "shop-rs256" || token.Method.Alg() != "RS256" {
+			t.Errorf("%v, header %v", err, token.Header)
+		}
+		ids[claims["jti"]] = true
+	}
+	if len(ids) != 3 {
+		t.Errorf("ids: %v", ids)
+	}
+}
+
+func TestReportComparesWithTheFloor(t *testing.T) {
+	results := []result{
+		{testCase: testCase{name: grpcFloor}, turns: []cost{{cpu: 1, allocations: 10}, {cpu: 2, allocations: 10}}},
+		{testCase: testCase{name: "within", floor: grpcFloor, bar: 2}, turns: []cost{{cpu: 2, allocations: 15}, {cpu: 3, allocations: 15}}},
+		{testCase: testCase{name: "no bar", floor: grpcFloor}, turns: []cost{{cpu: 9, allocations: 1}, {cpu: 9, allocations: 1}}},
+	}
+	r := newReport(settings{rounds: 2}, results)
+	want := row{name: "within", floor: grpcFloor, bar: 2, cpu: 5.0 / 3, least: 1.5, most: 2, allocations: 1.5, each: 15}
+	if len(r.rows) != 2 || r.rows[0] != want {
+		t.Fatalf("got %+v, want %+v", r.rows, want)
+	}
+	if !r.within() {
+		t.Error("not within")
+	}
+	for _, text := range []string{r.table(), r.page()} {
+		if !strings.Contains(text, "1.67 |   1.50–2.00 |   ≤ 2") {
+			t.Errorf("the row is not in\n%s", text)
+		}
+	}
+	for _, bad := range []float64{2.01, math.NaN(), math.Inf(1)} {
+		r.rows[0].cpu = bad
+		if r.within() {
+			t.Errorf("%v is within", bad)
+		}
+	}
+}
+
+func TestCasesHaveFloors(t *testing.T) {
+	floors := map[string]bool{}
+	for _, c := range casesFor(settings{requests: 1, tokens: 1}, make([]string, 1)) {
+		if c.floor == "" {
+			floors[c.name] = true
+		} else if !floors[c.floor] {
+			t.Errorf("%s stands before its floor %s", c.name, c.floor)
+		}
+	}
+}

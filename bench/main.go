@@ -1,0 +1,94 @@
+// Command bench puts Postern beside servers that do nothing, in one run, and
+// reports what it costs above that floor: CPU time of the server process and
+// allocations, per request, as ratios.
+//
+//	go run ./bench            print the table
+//	go run ./bench -write     also write bench/REPORT.md
+//	go run ./bench -enforce   exit with 1 when a ratio is beyond its bar
+//	go run ./bench -short     few requests: whether it works, not how fast
+//
+// It needs Linux, whose /proc tells a process's CPU time.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// settings are how long the run is and what it ends in.
+type settings struct {
+	rounds, requests, tokens int
+	write, enforce           bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	within, err := run(ctx, readSettings(), os.Stdout, os.Stderr)
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	case !within:
+		fmt.Fprintln(os.Stderr, "bench: a ratio is beyond its bar")
+		os.Exit(1)
+	}
+}
+
+func readSettings() settings {
+	var s settings
+	short := flag.Bool("short", false, "few requests: whether it works, not how fast")
+	flag.IntVar(&s.rounds, "rounds", 5, "how often every case has its turn")
+	flag.IntVar(&s.requests, "requests", 20_000, "requests in a turn")
+	flag.IntVar(&s.tokens, "tokens", 5_000, "requests in a turn of the case that needs a new token for each")
+	flag.BoolVar(&s.write, "write", false, "write bench/REPORT.md")
+	flag.BoolVar(&s.enforce, "enforce", false, "exit with 1 when a ratio is beyond its bar")
+	flag.Parse()
+	if *short {
+		s.rounds, s.requests, s.tokens = 2, 2_000, 500
+	}
+	return s
+}
+
+// run builds the servers, starts them, gives every case its turns and reports.
+// within says whether every ratio is within its bar, or that it doesn't matter.
+func run(ctx context.Context, s settings, out, progress io.Writer) (within bool, err error) {
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return false, err
+	}
+	dir, err := os.MkdirTemp("", "postern-bench-")
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // what is left lies in the temporary folder
+
+	fmt.Fprintln(progress, "building Postern and the no-op server, signing tokens")
+	tokens, err := signTokens(filepath.Join(root, "test", "keys", "shop-rs256.pem"), s.tokens*s.rounds+warmUp+1, time.Now())
+	if err != nil {
+		return false, err
+	}
+	servers, err := startServers(ctx, root, dir)
+	if err != nil {
+		return false, err
+	}
+	defer servers.stop()
+
+	results, err := measure(ctx, s, servers, casesFor(s, tokens), progress)
+	if err != nil {
+		return false, fmt.Errorf("%w\n%s", err, servers.lastWords())
+	}
+	report := newReport(s, results)
+	fmt.Fprint(out, report.table())
+	if s.write {
+		err = os.WriteFile(filepath.Join(root, "bench", "REPORT.md"), []byte(report.page()), 0o644)
+	}
+	return !s.enforce || report.within(), err
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postern-authz/postern/bench/load"
+)
+
+// row is a case beside its floor, as ratios of one request's costs.
+type row struct {
+	name, floor string
+	bar         float64
+	// cpu is the ratio of all turns together; least and most are those of
+	// single rounds.
+	cpu, least, most float64
+	// allocations is the ratio, each the number a request.
+	allocations, each float64
+}
+
+// report is what one run found. It holds ratios alone: times say more about the
+// machine than about the server.
+type report struct {
+	settings settings
+	rows     []row
+}
+
+func newReport(s settings, results []result) report {
+	r := report{settings: s}
+	floors := map[string]result{}
+	for _, found := range results {
+		if found.floor == "" {
+			floors[found.name] = found
+			continue
+		}
+		r.rows = append(r.rows, newRow(found, floors[found.floor]))
+	}
+	return r
+}
+
+func newRow(found, floor result) row {
+	mine, base := sum(found.turns), sum(floor.turns)
+	r := row{name: found.name, floor: floor.name, bar: found.bar}
+	r.cpu, r.allocations = mine.cpu/base.cpu, mine.allocations/base.allocations
+	r.each = mine.allocations / float64(len(found.turns))
+	var ratios []float64
+	for i, t := range found.turns {
+		ratios = append(ratios, t.cpu/floor.turns[i].cpu)
+	}
+	r.least, r.most = slices.Min(ratios), slices.Max(ratios)
+	return r
+}
+
+func sum(turns []cost) (total cost) {
+	for _, t := range turns {
+		total.cpu += t.cpu
+		total.allocations += t.allocations
+	}
+	return total
+}
+
+// within reports whether every ratio is within its bar.
+func (r report) within() bool {
+	return !slices.ContainsFunc(r.rows, func(r row) bool { return r.beyond() })
+}
+
+func (r row) beyond() bool { return r.bar > 0 && !(r.cpu <= r.bar) } // not a number is beyond
+
+// table is the report's middle, in Markdown that reads on a terminal too.
+func (r report) table() string {
+	var b strings.Builder
+	const line = "| %-38s | %-15s | %6s | %11s | %5s | %6s | %11s |\n"
+	fmt.Fprintf(&b, line, "Postern", "beside", "CPU ×", "rounds", "bar", "allocs", "allocs ×")
+	fmt.Fprintf(&b, line, "---", "---", "---:", "---:", "---:", "---:", "---:")
+	for _, w := range r.rows {
+		fmt.Fprintf(&b, line, w.name, w.floor, fmt.Sprintf("%.2f", w.cpu), fmt.Sprintf("%.2f–%.2f", w.least, w.most),
+			w.verdict(), fmt.Sprintf("%.0f", w.each), fmt.Sprintf("%.2f", w.allocations))
+	}
+	return b.String()
+}
+
+func (r row) verdict() string {
+	switch {
+	case r.bar == 0:
+		return ""
+	case r.beyond():
+		return fmt.Sprintf("> %.0f", r.bar)
+	}
+	return fmt.Sprintf("≤ %.0f", r.bar)
+}
+
+// page is the whole report.
+func (r report) page() string {
+	return fmt.Sprintf(`# What Postern costs above nothing
+
+Written by `+"`go run ./bench -write`"+` (`+"`make bench`"+` prints the table) on %s: %s, %d cores, %s. %d rounds of %d requests a case (%d where each needs a new token).
+
+%s
+- **CPU ×** is the server process's CPU time (user and system) a request, divided by that of a server that does nothing, in the same run. *rounds* are the lowest and
+  highest ratio of a single round: what lies within them is noise. **allocs** are heap allocations a request.
+- Beside gRPC stands a grpc-go server with default settings that answers OK with one header; beside the HTTP door a net/http server that answers 200 with one header.
+- Postern runs as it is shipped, with the configuration of `+"`deploy/example`"+`; among its own defaults is a garbage collector that lets the heap grow further (GOGC 400) than
+  the no-op servers' (GOGC 100). Its decision log line for each denial is written to a file.
+- %d connections with %d requests in flight on each (HTTP/1.1: %d connections), requests as a browser's behind a gateway with 15 headers and an id of their own. Every answer is
+  checked; one wrong answer ends the run.
+- The policy that can't be remembered reads the clock, so it runs on every request. A bar is the most that a ratio may be; %s.
+- The load comes from the same machine. Ratios of two runs differ by about a tenth.
+`, time.Now().UTC().Format(time.DateOnly), processor(), runtime.NumCPU(), runtime.Version(), r.settings.rounds, r.settings.requests, r.settings.tokens,
+		r.table(), load.Connections, load.InFlight, load.Connections*load.InFlight, "`go run ./bench -enforce` fails beyond it")
+}
+
+// processor is the machine's model, where Linux tells it.
+func processor() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err == nil {
+		for line := range strings.Lines(string(text)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				return strings.TrimSpace(value)
+			}
+		}
+	}
+	return runtime.GOOS + "/" + runtime.GOARCH
+}
