@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -24,17 +25,30 @@ func dynamicMetadata(v *access.Verdict) (*structpb.Struct, error) {
 		}
 		fields[name] = field
 	}
-	for _, own := range ownFields(v) {
+	block := new([4]textField)
+	for i, own := range ownFields(v) {
 		delete(fields, own.Name)
 		if own.Value == "" {
 			continue
 		}
-		if err := checkText("the metadata field "+own.Name, own.Value); err != nil {
-			return nil, err
+		if !utf8.ValidString(own.Value) {
+			return nil, fmt.Errorf("the metadata field %s is not UTF-8", own.Name)
 		}
-		fields[own.Name] = structpb.NewStringValue(own.Value)
+		fields[own.Name] = block[i].set(own.Value)
 	}
 	return &structpb.Struct{Fields: fields}, nil
+}
+
+// textField is a string value with its parts, to be allocated at once.
+type textField struct {
+	value structpb.Value
+	text  structpb.Value_StringValue
+}
+
+func (f *textField) set(text string) *structpb.Value {
+	f.text.StringValue = text
+	f.value.Kind = &f.text
+	return &f.value
 }
 
 func ownFields(v *access.Verdict) [4]access.Param {

@@ -64,8 +64,10 @@ func (w headerWriter) write(lines []access.Header, several repeats) ([]*corev3.H
 		}
 		o := &block[i]
 		o.header.Key, o.header.Value = lines[i].Name, lines[i].Value
-		o.option.Header, o.option.Append = &o.header, w.appendOf(lines, i, several)
-		if o.option.Append == w.overwrite {
+		o.option.Header = &o.header
+		adds := w.appendOf(lines, i, several)
+		o.option.Append = adds //nolint:staticcheck // deprecated, and yet what Envoy goes by first
+		if adds == w.overwrite {
 			o.option.AppendAction = corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
 		}
 		options[i] = &o.option
@@ -148,7 +150,10 @@ func checkHeader(h *access.Header) error {
 			return fmt.Errorf("the value of the header %q holds the control character %q", h.Name, c)
 		}
 	}
-	return checkText("the value of the header "+h.Name, h.Value)
+	if !utf8.ValidString(h.Value) {
+		return fmt.Errorf("the value of the header %q is not UTF-8", h.Name)
+	}
+	return nil
 }
 
 // checkText refuses what protobuf can't carry in a string: the whole answer

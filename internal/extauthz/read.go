@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -108,6 +109,11 @@ func (r *reader) readHeaders(req *access.Request, http *authv3.AttributeContext_
 		}
 	}
 	for _, line := range lines {
+		if line.GetKey() == ":path" && !utf8.Valid(line.GetRawValue()) {
+			// Over HTTP/2 Envoy forwards such a path as it is, and tells us one
+			// with a "!" for each bad byte. Only here does the truth show.
+			return errors.New("the path is not UTF-8")
+		}
 		if err := addHeader(req, line.GetKey(), lineValue(line)); err != nil {
 			return err
 		}

@@ -131,6 +131,10 @@ func TestRefusesWhatCantBeReadSafely(t *testing.T) {
 		{"nil header", http(func(h *authv3.AttributeContext_HttpRequest) {
 			h.HeaderMap = &corev3.HeaderMap{Headers: []*corev3.HeaderValue{nil}}
 		}), "no name"},
+		{"raw path behind Envoy's !", http(func(h *authv3.AttributeContext_HttpRequest) {
+			h.Path = "/a!"
+			h.HeaderMap = &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: ":path", RawValue: []byte("/a\xff")}}}
+		}), "not UTF-8"},
 		{"too many headers", http(func(h *authv3.AttributeContext_HttpRequest) { h.HeaderMap = many }), "1001 header lines"},
 	} {
 		if got := readBy(t, tt.check, extauthz.Options{}); !strings.Contains(got.Malformed, tt.says) {
@@ -147,8 +151,8 @@ func TestReadsBothFormsOfHeaders(t *testing.T) {
 		}}
 	}), extauthz.Options{})
 	want := access.Headers{{Name: "x-api-key", Value: "1"}, {Name: "x-api-key", Value: "2"}, {Name: "x-value", Value: "v"}}
-	if !slices.Equal(got.Headers, want) || got.Method != "GET" || got.Path != "/a" {
-		t.Errorf("read %v, %s %s; want %v, GET /a", got.Headers, got.Method, got.Path, want)
+	if line := got.Method + " " + got.Path; !slices.Equal(got.Headers, want) || line != "GET /a" {
+		t.Errorf("read %v, %s; want %v, GET /a", got.Headers, line, want)
 	}
 }
 
@@ -255,6 +259,10 @@ func FuzzRead(f *testing.F) {
 			got.Metadata()
 		}
 		checkInvariants(t, got)
+		// Whatever the query is, an allow that changes it can be sent.
+		if _, err := proto.Marshal(renderedBy(t, allowed(), check, extauthz.Options{})); err != nil {
+			t.Errorf("the answer can't be sent: %v", err)
+		}
 	})
 }
 

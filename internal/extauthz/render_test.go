@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,8 +47,8 @@ func told(options []*corev3.HeaderValueOption) []string {
 	var lines []string
 	for _, o := range options {
 		appending := "unset"
-		if o.GetAppend() != nil {
-			appending = map[bool]string{true: "true", false: "false"}[o.GetAppend().GetValue()]
+		if set := o.GetAppend(); set != nil { //nolint:staticcheck // deprecated, and yet what Envoy goes by first
+			appending = strconv.FormatBool(set.GetValue())
 		}
 		lines = append(lines, strings.TrimSuffix(o.GetAppendAction().String(), "_IF_EXISTS_OR_ADD")+" "+appending+" "+o.GetHeader().GetKey()+": "+o.GetHeader().GetValue())
 	}
