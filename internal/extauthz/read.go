@@ -34,6 +34,15 @@ type reader struct {
 	now     func() time.Time
 }
 
+// Read reads a CheckRequest as the door does, for who asks without a gateway.
+func Read(check *authv3.CheckRequest, o Options) *access.Request {
+	r := reader{trusted: o.Trusted, now: o.Now}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	return r.read(check)
+}
+
 // read reads the wire once. It always returns a request; one that can't be
 // read safely says so in Malformed. The request shares memory with check.
 func (r *reader) read(check *authv3.CheckRequest) *access.Request {
