@@ -15,7 +15,10 @@ import (
 	"github.com/postern-authz/postern/internal/policy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	registerPanic()
+	goleak.VerifyTestMain(m)
+}
 
 const entrypoint = "postern/authz/allow"
 

@@ -1,0 +1,127 @@
+package policy_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/types"
+
+	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/policy"
+)
+
+// runaways never end by themselves, or need far more time than they get.
+func runaways() map[string]string {
+	return map[string]string{
+		"nested loops":      "allow if {\n\tsome a in r\n\tsome b in r\n\tsome c in r\n\tsome d in r\n\ta + b + c + d < 0\n}\nr := numbers.range(1, 1000)",
+		"a huge range":      "allow if count(numbers.range(1, 1000000000000)) == 1",
+		"a huge step range": "allow if count(numbers.range_step(1, 1000000000000, 2)) == 1",
+		"a comprehension":   "allow if count({x | some i in r; some j in r; some k in r; x := [i, j, k]}) == 0\nr := numbers.range(1, 10000)",
+		"walks":             "allow if count([x | some a in r; some b in r; walk(d, [p, v]); x := [a, b, p, v]]) == 0\nr := numbers.range(1, 10000)\nd := {\"a\": [i | some i in numbers.range(1, 1000)]}",
+		"every":             "allow if {\n\tevery a in r {\n\t\tevery b in r {\n\t\t\tevery c in r {\n\t\t\t\ta + b + c > 0\n\t\t\t}\n\t\t}\n\t}\n}\nr := numbers.range(1, 10000)",
+		"a bomb of text":    "allow if {\n" + bomb(60) + "\tcount(x59) == 0\n}",
+		"a bomb of lists":   "allow if {\n" + listBomb(60) + "\tcount(x59) == 0\n}",
+		"cidr expansion":    `allow if count(net.cidr_expand("0.0.0.0/0")) == 0`,
+		"deep functions":    "allow if count([y | some x in r; y := f(x)]) == 0\nf(x) := g(x) if x > 0\ng(x) := count([z | some z in r; z < x])\nr := numbers.range(1, 100000)",
+		"regular ones":      `allow if count([x | some i in numbers.range(1, 100000000); x := regex.match("^(a+)+$", sprintf("%d", [i]))]) == 0`,
+	}
+}
+
+// bomb doubles a text in every line, listBomb a list.
+func bomb(lines int) string {
+	return "\tx0 := \"0123456789\"\n" + doubled(lines, "\tx%[1]d := concat(\"\", [x%[2]d, x%[2]d])\n")
+}
+
+func listBomb(lines int) string {
+	return "\tx0 := [0, 1, 2, 3]\n" + doubled(lines, "\tx%[1]d := array.concat(x%[2]d, x%[2]d)\n")
+}
+
+func doubled(lines int, line string) string {
+	var b strings.Builder
+	for i := 1; i < lines; i++ {
+		fmt.Fprintf(&b, line, i, i-1)
+	}
+	return b.String()
+}
+
+// An evaluation that runs away is ended with an error, and the next question
+// is answered.
+func TestRunawaysEnd(t *testing.T) {
+	for name, text := range runaways() {
+		t.Run(name, func(t *testing.T) {
+			s := rules(t, text, func(o *policy.Options) { o.Timeout = 20 * time.Millisecond })
+			start := time.Now()
+			d, err := s.Decide(context.Background(), question())
+			if err == nil || !strings.Contains(err.Error(), "longer than 20ms") || d.Allowed {
+				t.Errorf("got %+v, %v; want it ended", d, err)
+			}
+			if took := time.Since(start); took > 20*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// The budget is by the clock that was given: no machine is too fast or slow.
+func TestTimeoutByTheClock(t *testing.T) {
+	at := time.Now()
+	clock := func() time.Time { at = at.Add(time.Millisecond); return at }
+	text := "allow if count([x | some x in numbers.range(1, 100000); x > 0]) > 0"
+	patient := rules(t, text, func(o *policy.Options) { o.Now, o.Timeout = clock, 24*time.Hour })
+	if !decide(t, patient, question()).Allowed {
+		t.Error("not allowed in a day")
+	}
+	hasty := rules(t, text, func(o *policy.Options) { o.Now, o.Timeout = clock, 50*time.Millisecond })
+	if _, err := hasty.Decide(context.Background(), question()); err == nil {
+		t.Error("allowed after the budget")
+	}
+}
+
+// A caller that goes away ends its evaluation.
+func TestCancellation(t *testing.T) {
+	s := rules(t, runaways()["nested loops"], func(o *policy.Options) { o.Timeout = time.Hour })
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := s.Decide(ctx, question()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+	gone, leave := context.WithCancel(context.Background())
+	leave()
+	if _, err := rules(t, "allow := true").Decide(gone, question()); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+}
+
+// registerPanic adds a builtin that panics with what it was given.
+func registerPanic() {
+	b := &ast.Builtin{Name: "test.panic", Decl: types.NewFunction(types.Args(types.A), types.B)}
+	ast.RegisterBuiltin(b)
+	topdown.RegisterBuiltinFunc(b.Name, func(_ topdown.BuiltinContext, terms []*ast.Term, _ func(*ast.Term) error) error {
+		panic(terms[0].String())
+	})
+}
+
+// A panic is an error of this one question, and doesn't tell its value.
+func TestPanic(t *testing.T) {
+	s := rules(t, "allow if input.route.name == \"other\"\nallow if test.panic(input.credential.id)")
+	for range 2 {
+		d, err := s.Decide(context.Background(), question())
+		if err == nil || !strings.Contains(err.Error(), "panic of type string") || d.Allowed {
+			t.Fatalf("got %+v, %v", d, err)
+		}
+		if strings.Contains(err.Error(), "mobile-key") {
+			t.Error("the panic's value is told")
+		}
+	}
+	q := question()
+	q.Route, q.Request.Explain = "other", &access.Explanation{}
+	if d := decide(t, s, q); !d.Allowed {
+		t.Error("not allowed after a panic")
+	}
+}

@@ -1,0 +1,68 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/dependencies"
+
+	"github.com/postern-authz/postern/internal/cache"
+	"github.com/postern-authz/postern/internal/gate"
+)
+
+// GiveEverything makes a snapshot build the whole input for each evaluation.
+func (s *Snapshot) GiveEverything() *Snapshot {
+	for _, e := range s.entrypoints {
+		e.input = selectParts(inputFields(), everything())
+	}
+	return s
+}
+
+// Key is what a question's decision is remembered under.
+func (s *Snapshot) Key(q *gate.Question) (cache.Key, error) {
+	return s.entrypoints[q.Entrypoint].key(q)
+}
+
+// Reads lists what an entry point was found to read of the input, by dotted
+// path; "input" alone is everything.
+func (s *Snapshot) Reads(name string) []string {
+	ref, _ := refOf(name)
+	found := surveyOf(s.compiler, ref)
+	return found.input.list("input", nil)
+}
+
+func (r *reads) list(at string, all []string) []string {
+	if r.whole || len(r.parts) == 0 && at != "input" {
+		return append(all, at)
+	}
+	for _, name := range sorted(r.parts) {
+		all = r.parts[name].list(at+"."+name, all)
+	}
+	return all
+}
+
+// Dependencies is OPA's own list of what an entry point reads of the input.
+func (s *Snapshot) Dependencies(name string) ([]string, error) {
+	ref, _ := refOf(name)
+	base, err := dependencies.Base(s.compiler, ref)
+	var paths []string
+	for _, r := range base {
+		if r.HasPrefix(ast.InputRootRef) {
+			paths = append(paths, dotted(r))
+		}
+	}
+	slices.Sort(paths)
+	return paths, err
+}
+
+func dotted(r ast.Ref) string {
+	path := "input"
+	for _, term := range r[1:] {
+		name, isText := term.Value.(ast.String)
+		if !isText {
+			break
+		}
+		path += "." + string(name)
+	}
+	return path
+}

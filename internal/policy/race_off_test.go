@@ -1,0 +1,7 @@
+//go:build !race
+
+package policy_test
+
+// raceEnabled says that pools forget on purpose, so that allocations can't be
+// counted.
+const raceEnabled = false

@@ -1,0 +1,11 @@
+// Package policies is the library that decides where a configuration names no
+// policy directory of its own: roles and conditions in Rego, with their data.
+// The README beside it is for the author of a policy.
+package policies
+
+import "embed"
+
+// FS holds the library's modules and data, without its tests.
+//
+//go:embed authz.rego conditions.rego permissions.rego subject.rego data.yaml
+var FS embed.FS

@@ -1,0 +1,39 @@
+package postern.subject_test
+
+import rego.v1
+
+import data.postern.subject
+
+roles := {"a": {"inherits": ["b"]}, "b": {"inherits": ["c", "a"]}, "c": {}}
+
+test_inherited_roles if {
+	subject.roles == {"a", "b", "c"} with input.identity.roles as ["a"] with data.roles as roles
+	subject.roles == {"c"} with input.identity.roles as ["c", "stranger"] with data.roles as roles
+	subject.has_role("c") with input.identity.roles as ["a"] with data.roles as roles
+	not subject.has_role("a") with input.identity.roles as ["c"] with data.roles as roles
+}
+
+test_groups_scopes_environment if {
+	subject.in_group("premium") with input.identity.groups as ["premium"]
+	not subject.in_group("premium") with input.identity.groups as ["standard"]
+	subject.has_scope("orders:read") with input.identity.scopes as ["orders:read"]
+	not subject.has_scope("orders") with input.identity.scopes as ["orders:read"]
+	subject.in_environment("prod") with input.consumer.environment as "prod"
+	not subject.in_environment("prod") with input.consumer as null
+}
+
+of_account(account) := {
+	"route": {"params": {"account": account}},
+	"consumer": {"name": "mobile", "labels": {"account": "l-1"}, "attributes": {"account": "a-1"}},
+}
+
+test_owns if {
+	subject.owns("account", "name") with input as of_account("mobile")
+	subject.owns("account", {"label": "account"}) with input as of_account("l-1")
+	subject.owns("account", {"attribute": "account"}) with input as of_account("a-1")
+	not subject.owns("account", "name") with input as of_account("other")
+	not subject.owns("account", {"label": "account"}) with input as of_account("a-1")
+	not subject.owns("account", {"attribute": "none"}) with input as of_account("a-1")
+	not subject.owns("order", "name") with input as of_account("mobile")
+	not subject.owns("account", "names") with input as of_account("mobile")
+}
