@@ -2,9 +2,7 @@ package extauthz
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -67,7 +65,7 @@ func New(checker Checker, o Options) *Server {
 func (s *Server) Check(ctx context.Context, check *authv3.CheckRequest) (answer *authv3.CheckResponse, _ error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			s.log.ErrorContext(ctx, "panic in the gRPC door", "cause", panicText(cause), "stack", string(debug.Stack()))
+			s.log.ErrorContext(ctx, "panic in the gRPC door", "cause", access.PanicText(cause), "stack", string(debug.Stack()))
 			answer = s.renderer.fault("")
 		}
 	}()
@@ -82,13 +80,4 @@ func (s *Server) Check(ctx context.Context, check *authv3.CheckRequest) (answer 
 		return s.renderer.fault(verdict.DecisionID), nil
 	}
 	return answer, nil
-}
-
-// panicText tells of a panic without its value, which may hold anything, but
-// for what the runtime itself says.
-func panicText(cause any) string {
-	if e, ok := cause.(runtime.Error); ok {
-		return e.Error()
-	}
-	return fmt.Sprintf("panic of type %T", cause)
 }

@@ -2,10 +2,8 @@ package forwardauth
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -105,18 +103,9 @@ func (h *handler) dialect(target string) (d *Dialect, rest string, ok bool) {
 func (h *handler) judge(ctx context.Context, read func() *access.Request) (verdict access.Verdict) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.log.Error("panic at the HTTP door: the request was refused", "panic", panicText(cause), "stack", string(debug.Stack()))
+			h.log.Error("panic at the HTTP door: the request was refused", "panic", access.PanicText(cause), "stack", string(debug.Stack()))
 			verdict = access.Fault("panic at the HTTP door")
 		}
 	}()
 	return h.checker.Check(ctx, read())
-}
-
-// panicText leaves out the panic's value, which may hold anything, but for
-// what the runtime itself says.
-func panicText(cause any) string {
-	if e, ok := cause.(runtime.Error); ok {
-		return e.Error()
-	}
-	return fmt.Sprintf("%T", cause)
 }

@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -50,23 +49,13 @@ func (g *Gate) judge(ctx context.Context, req *access.Request, id string) (verdi
 	h := hearing{rules: g.rules.Load(), req: req, id: id}
 	defer func() {
 		if cause := recover(); cause != nil {
-			verdict = h.fault(panicText(cause))
+			verdict = h.fault(access.PanicText(cause) + "\n" + string(debug.Stack()))
 		}
 	}()
 	if h.rules == nil {
 		return h.fault("no rules are loaded")
 	}
 	return h.hear(ctx)
-}
-
-// panicText tells of a panic without its value, which may hold anything, but
-// for what the runtime itself says.
-func panicText(cause any) string {
-	text := fmt.Sprintf("panic of type %T", cause)
-	if e, ok := cause.(runtime.Error); ok {
-		text = "panic: " + e.Error()
-	}
-	return text + "\n" + string(debug.Stack())
 }
 
 // hearing is one request before the gate.
