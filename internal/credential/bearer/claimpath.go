@@ -1,0 +1,62 @@
+package bearer
+
+import "strings"
+
+// at returns the value at a dotted path, such as realm_access.roles. A name in
+// the path may hold dots itself (a Keycloak client "orders.api", a name that is
+// a URL): at every level the longest name that is there wins, so that the path
+// resource_access.orders.api.roles finds it. Nothing there: ok is false.
+func at(object map[string]any, path string) (value any, ok bool) {
+	if value, ok = object[path]; ok {
+		return value, true
+	}
+	for dot := strings.LastIndexByte(path, '.'); dot > 0; dot = strings.LastIndexByte(path[:dot], '.') {
+		inner, nested := object[path[:dot]].(map[string]any)
+		if !nested {
+			continue
+		}
+		if value, ok = at(inner, path[dot+1:]); ok {
+			return value, true
+		}
+	}
+	return nil, false
+}
+
+// listAt gathers the strings at several paths: a list of strings, or one
+// string. Missing and null are an empty list. Anything else is an error rather
+// than nothing: a policy may deny by what it can't see then.
+func listAt(object map[string]any, paths []string) ([]string, error) {
+	var out []string
+	for _, path := range paths {
+		value, _ := at(object, path)
+		switch v := value.(type) {
+		case nil:
+		case string:
+			out = append(out, v)
+		case []any:
+			list, ok := stringsOf(v)
+			if !ok {
+				return nil, malformed("claim " + path + " is not a list of strings")
+			}
+			out = append(out, list...)
+		default:
+			return nil, malformed("claim " + path + " is not a list of strings")
+		}
+	}
+	return out, nil
+}
+
+// scopesAt is listAt for scopes, where one string holds several, parted by
+// spaces (RFC 8693 section 4.2).
+func scopesAt(object map[string]any, paths []string) ([]string, error) {
+	list, err := listAt(object, paths)
+	var out []string
+	for _, item := range list {
+		for _, scope := range strings.Split(item, " ") {
+			if scope != "" {
+				out = append(out, scope)
+			}
+		}
+	}
+	return out, err
+}

@@ -1,0 +1,71 @@
+package bearer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/consumer"
+)
+
+// consumerBound is a consumer that signs its own tokens.
+type consumerBound struct {
+	*Authenticator
+	found *consumer.Found
+}
+
+// String implements claimant.
+func (c *consumerBound) String() string {
+	return "consumer-bound: credential " + c.found.Credential.ID + " of consumer " + c.found.Consumer.Name
+}
+
+// verify implements claimant. Its rejections hang on the record, so they are
+// passing.
+func (c *consumerBound) verify(_ context.Context, t *token) error {
+	if t.header.alg != c.found.Algorithm {
+		return passing{access.Invalid("alg is not the one that the credential is pinned to")}
+	}
+	key := any(c.found.PublicKey)
+	if symmetric(c.found.Algorithm) {
+		key = c.found.Secret.Reveal()
+	}
+	if err := verify(c.found.Algorithm, t.input, t.signature, key); err != nil {
+		return passing{access.Invalid(err.Error())}
+	}
+	return nil
+}
+
+// identify implements claimant. Scopes, roles and groups come from the record
+// alone: who signs its own tokens would give itself what it likes.
+func (c *consumerBound) identify(_ context.Context, t *token) (*access.Identity, error) {
+	if err := c.judge(c.found); err != nil {
+		return nil, err
+	}
+	return &access.Identity{
+		Consumer:   c.found.Consumer,
+		Credential: c.found.Credential,
+		Claims:     t.claims.all,
+		Scopes:     c.found.Credential.Scopes,
+		Roles:      c.found.Consumer.Roles,
+		Groups:     c.found.Consumer.Groups,
+	}, nil
+}
+
+// judge rejects what is disabled, of another environment or ended. Only what is
+// good in all else is called expired.
+func (a *Authenticator) judge(found *consumer.Found) error {
+	who, what := found.Consumer, found.Credential
+	switch {
+	case !who.Enabled:
+		return passing{access.Invalid("consumer " + who.Name + " is disabled")}
+	case !what.Enabled:
+		return passing{access.Invalid("credential " + what.ID + " of consumer " + who.Name + " is disabled")}
+	case len(a.config.Environments) > 0 && !slices.Contains(a.config.Environments, who.Environment):
+		return passing{access.Invalid(fmt.Sprintf("consumer %s is of environment %q, which is not believed here", who.Name, who.Environment))}
+	case what.Expired(a.now()):
+		return passing{access.Expired("credential " + what.ID + " of consumer " + who.Name + " expired at " + what.ExpiresAt.UTC().Format(time.RFC3339))}
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package bearer
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/lestrrat-go/jwx/v3/jwk"
+)
+
+// Bounds of a key set.
+const (
+	maxSetSize = 1 << 20 // bytes, after decompression
+	maxSetKeys = 100
+	// maxExponentSize is that of an RSA exponent, in bytes.
+	maxExponentSize = 4
+)
+
+// publicKey is a key that was judged good to verify with.
+type publicKey struct {
+	kid string
+	// alg is the only one that the key is for, if the issuer names one.
+	alg string
+	key any
+}
+
+// fits reports whether a token of that algorithm may be verified with the key.
+func (k *publicKey) fits(alg string) bool {
+	return (k.alg == "" || k.alg == alg) && suits(alg, k.key) == nil
+}
+
+// keySet is one issuer's keys at one time. It is never changed.
+type keySet struct {
+	keys []publicKey
+	// leftOut says, a line each, which keys were not taken and why.
+	leftOut []string
+	// print is the same for sets of the same keys, in whatever order.
+	print [sha256.Size]byte
+}
+
+// find returns the key for a token's header. Without a kid there must be
+// exactly one key for the algorithm; nothing is tried.
+func (s *keySet) find(h header) (any, bool) {
+	var found any
+	for i := range s.keys {
+		k := &s.keys[i]
+		if h.hasKid && (k.kid != h.kid || h.kid == "") || !k.fits(h.alg) {
+			continue
+		}
+		if found != nil {
+			return nil, false
+		}
+		found = k.key
+	}
+	return found, found != nil
+}
+
+// knows reports whether the set has a key of that name, for whatever algorithm.
+func (s *keySet) knows(kid string) bool {
+	return slices.ContainsFunc(s.keys, func(k publicKey) bool { return k.kid == kid })
+}
+
+// parseKeySet judges a JWK set (RFC 7517). A key that is not for verifying
+// signatures, or too weak for it, is left out. A set that gives away private
+// parts or secrets, that names two keys alike, or of which nothing is left, is
+// refused whole: something is wrong with whoever made it.
+func parseKeySet(data []byte) (*keySet, error) {
+	if len(data) > maxSetSize {
+		return nil, malformed("key set is larger than 1 MiB")
+	}
+	document, err := readObject(string(data))
+	if err != nil {
+		return nil, within("key set", err)
+	}
+	list, ok := document["keys"].([]any)
+	if !ok || len(list) > maxSetKeys {
+		return nil, malformed("key set has no list of at most 100 keys")
+	}
+	set := &keySet{}
+	if err := set.addAll(list); err != nil {
+		return nil, err
+	}
+	if len(set.keys) == 0 {
+		return nil, fmt.Errorf("key set has no usable key; left out: %q", set.leftOut)
+	}
+	set.print, err = fingerprint(set.keys)
+	return set, err
+}
+
+func (s *keySet) addAll(list []any) error {
+	kids := map[string]bool{}
+	for i, item := range list {
+		members, ok := item.(map[string]any)
+		if !ok {
+			return fmt.Errorf("keys[%d] is not an object", i)
+		}
+		if err := checkPublic(members); err != nil {
+			return fmt.Errorf("keys[%d]: %w", i, err)
+		}
+		if kid, named := members["kid"].(string); named {
+			if kids[kid] {
+				return fmt.Errorf("keys[%d]: another key has the same kid", i)
+			}
+			kids[kid] = true
+		}
+		s.add(i, members)
+	}
+	return nil
+}
+
+func (s *keySet) add(i int, members map[string]any) {
+	key, err := parseKey(members)
+	if err != nil {
+		s.leftOut = append(s.leftOut, fmt.Sprintf("keys[%d] (kid %.80q): %v", i, key.kid, err))
+		return
+	}
+	s.keys = append(s.keys, key)
+}
+
+// checkPublic refuses secrets and private parts (RFC 7518 sections 6.2.2, 6.3.2
+// and 6.4, RFC 8037 section 2).
+func checkPublic(members map[string]any) error {
+	if members["kty"] == "oct" {
+		return malformed("a secret stands in an issuer's key set")
+	}
+	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
+		if _, present := members[private]; present {
+			return malformed("private parts of a key stand in an issuer's key set")
+		}
+	}
+	return nil
+}
+
+// parseKey judges one key. Its kid is there also beside an error.
+func parseKey(members map[string]any) (publicKey, error) {
+	k := publicKey{}
+	var err error
+	if k.kid, err = optionalString(members, "kid"); err != nil {
+		return k, err
+	}
+	if err := checkPurpose(members); err != nil {
+		return k, err
+	}
+	if k.alg, err = optionalString(members, "alg"); err != nil {
+		return k, err
+	}
+	if k.key, err = parseMaterial(members); err != nil {
+		return k, err
+	}
+	if k.alg != "" {
+		return k, suits(k.alg, k.key)
+	}
+	return k, nil
+}
+
+// checkPurpose wants a key for verifying (RFC 7517 sections 4.2 and 4.3):
+// Keycloak publishes one for encryption beside it.
+func checkPurpose(members map[string]any) error {
+	if use, present := members["use"]; present && use != "sig" {
+		return malformed("its use is not sig")
+	}
+	ops, present := members["key_ops"]
+	if list, isList := ops.([]any); present && (!isList || !slices.Contains(list, any("verify"))) {
+		return malformed("its key_ops do not have verify")
+	}
+	return nil
+}
+
+// parseMaterial takes nothing but the parts that make a public key. What else
+// stands there, certificates above all, is no ground to believe a key.
+func parseMaterial(members map[string]any) (any, error) {
+	material := map[string]any{"kty": members["kty"]}
+	for _, name := range []string{"crv", "x", "y", "n", "e"} {
+		value, err := optionalString(members, name)
+		if err != nil {
+			return nil, err
+		}
+		if value != "" {
+			material[name] = value
+		}
+	}
+	if err := checkEncoding(material); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(material)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := jwk.ParseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("no public key that is known: %w", err)
+	}
+	var key any
+	if err := jwk.Export(parsed, &key); err != nil {
+		return nil, fmt.Errorf("no public key that is known: %w", err)
+	}
+	return key, sound(key)
+}
+
+func checkEncoding(material map[string]any) error {
+	for _, name := range []string{"x", "y", "n", "e"} {
+		if text, present := material[name].(string); present {
+			b, err := decode(text)
+			if err != nil {
+				return within(name, err)
+			}
+			if name == "e" && len(b) > maxExponentSize {
+				return malformed("RSA exponent is too long")
+			}
+		}
+	}
+	return nil
+}
+
+func optionalString(members map[string]any, name string) (string, error) {
+	value, present := members[name]
+	text, ok := value.(string)
+	if present && !ok {
+		return "", malformed(name + " is not a string")
+	}
+	return text, nil
+}
+
+// fingerprint digests the keys in a fixed order: some issuers shuffle theirs.
+func fingerprint(keys []publicKey) (sum [sha256.Size]byte, err error) {
+	lines := make([]string, 0, len(keys))
+	for _, k := range keys {
+		der, err := x509.MarshalPKIXPublicKey(k.key)
+		if err != nil {
+			return sum, fmt.Errorf("key %.80q: %w", k.kid, err)
+		}
+		var line []byte
+		for _, part := range []string{k.kid, k.alg, string(der)} {
+			line = binary.BigEndian.AppendUint64(line, uint64(len(part)))
+			line = append(line, part...)
+		}
+		lines = append(lines, string(line))
+	}
+	slices.Sort(lines)
+	h := sha256.New()
+	for _, line := range lines {
+		h.Write([]byte(line))
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
+}

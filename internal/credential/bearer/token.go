@@ -1,0 +1,76 @@
+package bearer
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// maxToken bounds a token, in bytes.
+const maxToken = 16 << 10
+
+// token is a JWS in its compact form (RFC 7515 section 7.1) that was read and
+// not yet believed.
+type token struct {
+	header header
+	claims claims
+	// input is what was signed: the first two parts, as they came.
+	input     string
+	signature []byte
+}
+
+// shapely refuses what can't be a token, before any work on it: too long, or
+// not of three parts (a JWE has five; the JSON form none).
+func shapely(raw string) error {
+	switch {
+	case len(raw) > maxToken:
+		return malformed("token is longer than 16 KiB")
+	case strings.Count(raw, ".") != 2:
+		return malformed("token does not have three parts")
+	}
+	return nil
+}
+
+// readToken reads a token strictly. Its errors are malformed.
+func readToken(raw string) (*token, error) {
+	if err := shapely(raw); err != nil {
+		return nil, err
+	}
+	last := strings.LastIndexByte(raw, '.')
+	t := &token{input: raw[:last]}
+	head, payload, _ := strings.Cut(t.input, ".")
+	var err error
+	if t.header, err = readHeader(head); err != nil {
+		return nil, err
+	}
+	if t.claims, err = readClaims(payload); err != nil {
+		return nil, err
+	}
+	t.signature, err = decode(raw[last+1:])
+	if err == nil && len(t.signature) == 0 {
+		err = malformed("token has no signature")
+	}
+	return t, err
+}
+
+// decode reads base64url without padding (RFC 7515 section 2). Exactly one
+// text decodes to the same bytes: unused bits must be zero, and line breaks,
+// which encoding/base64 skips, are errors.
+func decode(part string) ([]byte, error) {
+	if strings.ContainsAny(part, "\r\n") {
+		return nil, malformed("line break within base64url")
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil {
+		return nil, malformed("not canonical base64url")
+	}
+	return b, nil
+}
+
+// decodeObject reads a part that holds a JSON object.
+func decodeObject(part string) (map[string]any, error) {
+	b, err := decode(part)
+	if err != nil {
+		return nil, err
+	}
+	return readObject(string(b))
+}
