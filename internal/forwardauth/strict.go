@@ -102,9 +102,9 @@ func (h *heads) whole(end []byte) []byte {
 	if len(h.part) == 0 {
 		return end
 	}
-	line := append(h.part, end...)
+	line := h.part
 	h.part = nil
-	return line
+	return append(line, end...)
 }
 
 func (h *heads) line(line []byte) error {
