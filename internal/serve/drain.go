@@ -18,32 +18,45 @@ type Drain struct {
 	Timeout time.Duration
 }
 
-// drain leaves without a failed request: first the word spreads that this
+// door is a server that can be closed gently or at once.
+type door interface {
+	Shutdown(ctx context.Context) error
+	Close() error
+}
+
+// run leaves without a failed request: first the word spreads that this
 // instance isn't ready, then no new work is taken, then what is under way ends.
-func (d Drain) run(status *status, sleep func(time.Duration), calls *grpc.Server, doors ...*http.Server) {
+func (d Drain) run(status *status, pause func(time.Duration), calls *grpc.Server, doors door) {
 	status.drain()
-	for _, door := range doors {
-		door.SetKeepAlivesEnabled(false) // answers say Connection: close
-	}
-	sleep(d.NotReady)
+	pause(d.NotReady)
 	ctx, cancel := context.WithTimeout(context.Background(), d.Timeout)
 	defer cancel()
 	var ended sync.WaitGroup
 	ended.Go(func() { stopCalls(ctx, calls) })
-	for _, door := range doors {
-		ended.Go(func() { stopDoor(ctx, door) })
-	}
+	ended.Go(func() { stopDoor(ctx, doors) })
 	ended.Wait()
 }
 
 func stopCalls(ctx context.Context, calls *grpc.Server) {
-	hard := context.AfterFunc(ctx, calls.Stop)
-	defer hard()
+	unforced := context.AfterFunc(ctx, calls.Stop)
+	defer unforced()
 	calls.GracefulStop()
 }
 
-func stopDoor(ctx context.Context, door *http.Server) {
-	if door.Shutdown(ctx) != nil {
-		_ = door.Close() // what is under way has had its time
+func stopDoor(ctx context.Context, d door) {
+	if d.Shutdown(ctx) != nil {
+		_ = d.Close() // what is under way has had its time
 	}
+}
+
+// leaving closes connections with their next answer while the process drains,
+// so that the gateway opens its next one elsewhere. Closing idle ones instead
+// would race with a request on its way.
+func leaving(status *status, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }

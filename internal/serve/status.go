@@ -2,6 +2,7 @@ package serve
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/health"
@@ -37,7 +38,8 @@ type IssuerReport struct {
 // status is the one place that knows whether this process is ready, and tells
 // gRPC's health service of it.
 type status struct {
-	health *health.Server
+	health   *health.Server
+	draining atomic.Bool
 
 	mu      sync.Mutex
 	report  Report
@@ -84,6 +86,7 @@ func (s *status) drain() {
 	s.mu.Lock()
 	s.report.Draining = true
 	s.mu.Unlock()
+	s.draining.Store(true)
 	s.health.Shutdown()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -11,45 +12,71 @@ import (
 )
 
 // settle is how long files must be quiet before they are read: editors and
-// deployments write several times.
-const settle = 50 * time.Millisecond
+// deployments write several times. Files that never come to rest are read
+// after restless all the same.
+const (
+	settle   = 50 * time.Millisecond
+	restless = time.Second
+)
 
-// watchFolders calls changed when something in the folders changes, until ctx
-// ends. Folders are watched rather than files, since editors and Kubernetes
-// replace files by renaming. folders is asked again after each change.
-func watchFolders(ctx context.Context, logger *slog.Logger, folders func() []string, changed func()) error {
+// watchFolders calls load when something in the folders changes, or on a
+// signal, until ctx ends. Folders are watched rather than files, since editors
+// and Kubernetes replace files by renaming. After a load that failed it calls
+// again in a while.
+func watchFolders(ctx context.Context, logger *slog.Logger, folders func() []string, told <-chan os.Signal, again time.Duration, load func() bool) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return err
 	}
-	defer watcher.Close()
-	quiet := time.NewTimer(time.Hour)
-	defer quiet.Stop()
-	add(watcher, logger, folders())
+	defer func() { _ = watcher.Close() }()
+	w := &watch{watcher: watcher, logger: logger, due: time.NewTimer(time.Hour)}
+	defer w.due.Stop()
+	w.add(folders())
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case event := <-watcher.Events:
 			if event.Op != fsnotify.Chmod {
-				quiet.Reset(settle)
+				w.changed()
 			}
 		case err := <-watcher.Errors:
 			// Events may be lost (a full queue): read everything again.
 			logger.Warn("watching files", "error", err.Error())
-			quiet.Reset(settle)
-		case <-quiet.C:
-			changed()
-			add(watcher, logger, folders())
+			w.changed()
+		case <-told:
+			w.due.Reset(0)
+		case <-w.due.C:
+			w.since = time.Time{}
+			if !load() {
+				w.due.Reset(again)
+			}
+			w.add(folders())
 		}
 	}
 }
 
+type watch struct {
+	watcher *fsnotify.Watcher
+	logger  *slog.Logger
+	due     *time.Timer
+	// since is when the first change came that was not read yet.
+	since time.Time
+}
+
+func (w *watch) changed() {
+	now := time.Now()
+	if w.since.IsZero() {
+		w.since = now
+	}
+	w.due.Reset(min(settle, max(0, restless-now.Sub(w.since))))
+}
+
 // add watches folders; one that is watched already stays so.
-func add(watcher *fsnotify.Watcher, logger *slog.Logger, folders []string) {
+func (w *watch) add(folders []string) {
 	for _, folder := range folders {
-		if err := watcher.Add(folder); err != nil {
-			logger.Warn("a folder can't be watched; send SIGHUP after changing it", "folder", folder, "error", err.Error())
+		if err := w.watcher.Add(folder); err != nil {
+			w.logger.Warn("a folder can't be watched; send SIGHUP after changing it", "folder", folder, "error", err.Error())
 		}
 	}
 }

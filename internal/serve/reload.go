@@ -1,0 +1,135 @@
+package serve
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/postern-authz/postern/internal/config"
+	"github.com/postern-authz/postern/internal/gate"
+)
+
+// reloader keeps the gate's rules those of the newest good files. Configuration,
+// consumers and policy become one revision together, or none of them does.
+type reloader struct {
+	path     string
+	builder  *builder
+	gate     *gate.Gate
+	status   *status
+	reloaded func(part string, ok bool)
+	logger   *slog.Logger
+
+	mu      sync.Mutex
+	current *built
+}
+
+// begin puts the first revision in force, or fails.
+func (r *reloader) begin(ctx context.Context, c *config.Config) error {
+	next, err := r.builder.build(ctx, c, nil)
+	if err != nil {
+		return err
+	}
+	r.put(next)
+	return nil
+}
+
+// reload reads all files again and reports whether they are good. What is bad
+// leaves the last good revision in force, and shows in /readyz, a metric and
+// the log.
+func (r *reloader) reload(ctx context.Context) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next, err := r.read(ctx)
+	r.reloaded("rules", err == nil)
+	if err != nil {
+		r.status.failed(err, r.builder.now())
+		r.logger.Error("reload failed, the last good revision stays", "error", err.Error(), "revision", r.current.revision)
+		return false
+	}
+	last := r.current
+	r.put(next)
+	last.closeUnless(next)
+	if next.revision != last.revision {
+		r.logger.Info("reloaded", "revision", next.revision, "was", last.revision)
+	}
+	if needsRestart(last.config, next.config) {
+		r.logger.Warn("listen, cache and telemetry have changed and need a restart")
+	}
+	return true
+}
+
+func (r *reloader) read(ctx context.Context) (*built, error) {
+	c, err := config.Load(r.path, r.builder.env)
+	if err != nil {
+		return nil, err
+	}
+	return r.builder.build(ctx, c, r.current)
+}
+
+func (r *reloader) put(next *built) {
+	r.current = next
+	r.gate.Swap(next.rules)
+	r.status.loaded(next.revision, r.builder.now(), next.issuerReports)
+}
+
+// needsRestart reports a change of what a reload leaves as it is.
+func needsRestart(a, b *config.Config) bool {
+	return !reflect.DeepEqual(a.Listen, b.Listen) || !reflect.DeepEqual(a.Cache, b.Cache) || !reflect.DeepEqual(a.Telemetry, b.Telemetry)
+}
+
+func (n *built) issuerReports() []IssuerReport {
+	var reports []IssuerReport
+	for _, s := range n.issuers.State() {
+		reports = append(reports, IssuerReport{
+			Name: s.Name, Ready: s.Keys > 0, Keys: s.Keys, LastSuccess: s.LastSuccess, Error: s.LastError,
+		})
+	}
+	return reports
+}
+
+// folders are those whose changes lead to a reload.
+func (r *reloader) folders() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.current.config
+	seen := map[string]bool{}
+	for _, list := range [][]string{c.Files, c.Consumers.Files, r.current.consumers.Files()} {
+		for _, path := range list {
+			seen[filepath.Dir(path)] = true
+		}
+	}
+	if c.Policy.Directory != "" {
+		for _, folder := range tree(c.Policy.Directory) {
+			seen[folder] = true
+		}
+	}
+	var list []string
+	for folder := range seen {
+		if info, err := os.Stat(folder); err == nil && info.IsDir() { // a pattern may stand in a folder's name
+			list = append(list, folder)
+		}
+	}
+	return list
+}
+
+// watch reloads when files change and when told to, until ctx ends. Files that
+// were bad are tried again, since the change that mends them may be missed.
+func (r *reloader) watch(ctx context.Context, told <-chan os.Signal) error {
+	return watchFolders(ctx, r.logger, r.folders, told, retry, func() bool { return r.reload(ctx) })
+}
+
+// retry is how soon files that were bad are read again without a sign of change.
+const retry = 5 * time.Second
+
+// close ends what the last revision holds.
+func (r *reloader) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current != nil {
+		r.current.closeUnless(nil)
+	}
+}

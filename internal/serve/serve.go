@@ -1,0 +1,278 @@
+package serve
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/oklog/run"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/postern-authz/postern/internal/canon"
+	"github.com/postern-authz/postern/internal/config"
+	"github.com/postern-authz/postern/internal/extauthz"
+	"github.com/postern-authz/postern/internal/forwardauth"
+	"github.com/postern-authz/postern/internal/gate"
+	"github.com/postern-authz/postern/internal/telemetry"
+)
+
+// Options say what to serve.
+type Options struct {
+	// ConfigPath is a postern.yaml; empty: the embedded defaults.
+	ConfigPath string
+	// GRPC, HTTP and Admin replace the addresses of the configuration.
+	GRPC, HTTP, Admin string
+	Stdout, Stderr    io.Writer
+	Env               func(string) (string, bool)
+	Version           string
+	// Ready is called once, when every listener is open; it may be nil.
+	Ready func(Addresses)
+}
+
+// Addresses are where the listeners are, with the ports that were chosen.
+type Addresses struct{ GRPC, HTTP, Admin net.Addr }
+
+// Run serves until ctx ends, and then drains. It returns nil after a drain,
+// also after one that was cut short by its timeout.
+func Run(ctx context.Context, o Options) error {
+	s, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.run(ctx)
+}
+
+// server is a whole running Postern.
+type server struct {
+	config    *config.Config
+	telemetry *telemetry.Telemetry
+	logger    *slog.Logger
+	caches    *caches
+	status    *status
+	reloader  *reloader
+	listeners []net.Listener
+	calls     *grpc.Server
+	doors     *forwardauth.Server
+	admin     *http.Server
+	http      *tls.Config // nil: plain text
+}
+
+// open does everything that can fail: what it returns serves.
+func open(ctx context.Context, o Options) (*server, error) {
+	c, err := config.Load(o.ConfigPath, o.Env)
+	if err != nil {
+		return nil, err
+	}
+	c = withAddresses(c, o)
+	s := &server{config: c, status: newStatus()}
+	if err := s.assemble(ctx, o); err != nil {
+		s.close()
+		return nil, err
+	}
+	if err := s.listen(); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.announce(o.Ready)
+	return s, nil
+}
+
+// withAddresses lets flags outrank the file.
+func withAddresses(c *config.Config, o Options) *config.Config {
+	changed := *c
+	for _, flag := range []struct {
+		given  string
+		target *string
+	}{{o.GRPC, &changed.Listen.GRPC.Address}, {o.HTTP, &changed.Listen.HTTP.Address}, {o.Admin, &changed.Listen.Admin.Address}} {
+		if flag.given != "" {
+			*flag.target = flag.given
+		}
+	}
+	return &changed
+}
+
+// assemble builds the house, from telemetry up to the doors.
+func (s *server) assemble(ctx context.Context, o Options) error {
+	var err error
+	if s.telemetry, err = openTelemetry(ctx, s.config.Telemetry, o); err != nil {
+		return err
+	}
+	s.logger = s.telemetry.Logger()
+	tune(o.Env, s.logger)
+	if s.caches, err = openCaches(s.config.Cache, time.Now); err != nil {
+		return err
+	}
+	g := gate.New(s.telemetry.Recorder(), time.Now, newDecisionID)
+	s.reloader = &reloader{
+		path: o.ConfigPath, gate: g, status: s.status, reloaded: s.telemetry.Reloaded, logger: s.logger,
+		builder: &builder{
+			env: o.Env, now: time.Now, logger: s.logger, observer: s.telemetry,
+			proofs: s.caches.proofs, memory: s.caches.decisions,
+		},
+	}
+	if err := s.reloader.begin(ctx, s.config); err != nil {
+		return err
+	}
+	s.observe()
+	return s.openDoors(s.telemetry.Checker(g))
+}
+
+// openDoors makes the servers over one checker.
+func (s *server) openDoors(checker telemetry.Checker) error {
+	listen := s.config.Listen
+	options := append(extauthz.ServerOptions(), s.telemetry.GRPCOptions()...)
+	if listen.GRPC.TLS != nil {
+		config, err := s.tls(*listen.GRPC.TLS)
+		if err != nil {
+			return fmt.Errorf("listen.grpc.tls: %w", err)
+		}
+		options = append(options, grpc.Creds(credentials.NewTLS(config)))
+	}
+	s.calls = grpc.NewServer(options...)
+	authv3.RegisterAuthorizationServer(s.calls, extauthz.New(checker, extauthz.Options{
+		Trusted: canon.NewTrusted(listen.GRPC.TrustedProxies), FaultAsError: listen.FaultAsError, Now: time.Now, Log: s.logger,
+	}))
+	healthpb.RegisterHealthServer(s.calls, s.status.health)
+
+	doors := forwardauth.New(checker, forwardauth.Options{
+		Trusted: canon.NewTrusted(listen.HTTP.TrustedProxies), Now: time.Now, Log: s.logger,
+	})
+	s.doors = forwardauth.NewServer(s.telemetry.HTTP(leaving(s.status, doors)))
+	if listen.HTTP.TLS != nil {
+		var err error
+		if s.http, err = s.tls(*listen.HTTP.TLS); err != nil {
+			return fmt.Errorf("listen.http.tls: %w", err)
+		}
+	}
+	s.admin = adminServer(s.status, s.telemetry.MetricsHandler(), s.logger)
+	return nil
+}
+
+func (s *server) tls(files config.TLS) (*tls.Config, error) {
+	return tlsConfig(TLSFiles{Cert: files.CertFile, Key: files.KeyFile, ClientCA: files.ClientCAFile}, time.Now, func(err error) {
+		s.logger.Error("TLS", "error", err.Error())
+	})
+}
+
+// listen opens the listeners: gRPC, HTTP, admin.
+func (s *server) listen() error {
+	for _, l := range []config.Listener{s.config.Listen.GRPC, s.config.Listen.HTTP, s.config.Listen.Admin} {
+		listener, err := listen(l.Address)
+		if err != nil {
+			return fmt.Errorf("listen on %s: %w", l.Address, err)
+		}
+		s.listeners = append(s.listeners, listener)
+	}
+	return nil
+}
+
+func (s *server) announce(ready func(Addresses)) {
+	s.status.read()
+	at := Addresses{GRPC: s.listeners[0].Addr(), HTTP: s.listeners[1].Addr(), Admin: s.listeners[2].Addr()}
+	s.logger.Info("serving", "grpc", at.GRPC.String(), "http", at.HTTP.String(), "admin", at.Admin.String(), "revision", s.reloader.current.revision)
+	if ready != nil {
+		ready(at)
+	}
+}
+
+// run serves until ctx ends or a listener breaks; either way everything ends.
+func (s *server) run(ctx context.Context) error {
+	work, stop := context.WithCancel(context.Background())
+	defer stop()
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGHUP)
+	defer signal.Stop(told)
+
+	var group run.Group
+	group.Add(func() error { return s.calls.Serve(s.listeners[0]) }, func(error) { s.calls.Stop() })
+	group.Add(s.serveHTTP, func(error) { _ = s.doors.Close() })
+	group.Add(func() error { return s.admin.Serve(s.listeners[2]) }, func(error) { _ = s.admin.Close() })
+	group.Add(func() error { return s.reloader.watch(work, told) }, func(error) { stop() })
+	group.Add(func() error { return s.keepStatus(work) }, func(error) { stop() })
+	group.Add(func() error { return s.leave(ctx, work) }, func(error) { stop() })
+	if err := group.Run(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
+
+func (s *server) serveHTTP() error {
+	if s.http != nil {
+		return s.doors.ServeTLS(s.listeners[1], s.http)
+	}
+	return s.doors.Serve(s.listeners[1])
+}
+
+// keepStatus brings gRPC's health up to date with what may change by itself:
+// the issuers' keys.
+func (s *server) keepStatus(ctx context.Context) error {
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			s.status.read()
+		}
+	}
+}
+
+// leave waits for the end of ctx and drains; it is over early when the group
+// ends for another reason.
+func (s *server) leave(ctx, work context.Context) error {
+	select {
+	case <-ctx.Done():
+	case <-work.Done():
+		return nil
+	}
+	s.logger.Info("draining", "not_ready", s.config.Listen.Drain.NotReady.String(), "timeout", s.config.Listen.Drain.Timeout.String())
+	Drain(s.config.Listen.Drain).run(s.status, func(d time.Duration) { pause(work, d) }, s.calls, s.doors)
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// close ends what open began, in the opposite order. It is safe on a half
+// assembled server.
+func (s *server) close() {
+	for _, l := range s.listeners {
+		_ = l.Close() // most are closed already
+	}
+	if s.reloader != nil {
+		s.reloader.close()
+	}
+	if s.telemetry != nil {
+		s.flush()
+	}
+	s.caches.close()
+}
+
+// flush hands out what was logged and measured, within a bound.
+func (s *server) flush() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := s.telemetry.Shutdown(ctx); err != nil {
+		s.logger.Warn("telemetry could not be flushed", "error", err.Error())
+	}
+}
