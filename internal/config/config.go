@@ -1,7 +1,6 @@
 package config
 
 import (
-	"log/slog"
 	"net/netip"
 	"time"
 
@@ -122,7 +121,7 @@ type Cache struct {
 
 // Telemetry says what is logged and exported.
 type Telemetry struct {
-	LogLevel     slog.Level
+	LogLevel     string
 	LogFormat    string
 	OTLPEndpoint string
 	// AllowSample is the part of allows that have a line in the decision log.

@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,7 +61,7 @@ type loader struct {
 
 func newLoader(o Options) *loader {
 	if o.ReadFile == nil {
-		o.ReadFile = readFile
+		o.ReadFile = strictyaml.ReadFile
 	}
 	if o.Env == nil {
 		o.Env = func(string) (string, bool) { return "", false }
@@ -143,28 +141,4 @@ func (l *loader) refuse(p strictyaml.Problem) {
 	if len(l.problems) < maxProblems {
 		l.problems = append(l.problems, p)
 	}
-}
-
-// readFile reads a regular file; anything else might never end.
-func readFile(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("can't be read: %w", withoutPath(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("is not a regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("can't be read: %w", withoutPath(err))
-	}
-	defer func() { _ = f.Close() }() // only read
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("can't be read: %w", withoutPath(err))
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("is larger than %d bytes", limit)
-	}
-	return data, nil
 }

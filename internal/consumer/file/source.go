@@ -1,9 +1,7 @@
 package file
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -123,13 +121,4 @@ func foreignReference(text string) bool {
 		}
 	}
 	return false
-}
-
-// withoutPath takes the path from a file's error: it is told as the place
-// already, or is part of a value.
-func withoutPath(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
-	}
-	return err
 }

@@ -1,0 +1,73 @@
+package config
+
+import (
+	"slices"
+	"time"
+)
+
+// policy gathers the entry points of all routes, the file's own first.
+func (c *checker) policy(p *policyPart, config *Config) Policy {
+	c.each("policy.allowed_builtins", p.AllowedBuiltins, builtinForm.MatchString, "a builtin's name, such as http.send")
+	entrypoints := []string{string(p.Entrypoint), config.Default.Entrypoint}
+	for i := range config.Routes {
+		entrypoints = append(entrypoints, config.Routes[i].Entrypoint)
+	}
+	return Policy{
+		Directory:       c.file("policy.directory", p.Directory),
+		Timeout:         c.span("policy.timeout", p.Timeout, time.Millisecond, time.Minute),
+		AllowedBuiltins: p.AllowedBuiltins,
+		Entrypoints:     distinct(entrypoints),
+	}
+}
+
+// distinct keeps the first of each.
+func distinct(list []string) []string {
+	var kept []string
+	for _, item := range list {
+		if !slices.Contains(kept, item) {
+			kept = append(kept, item)
+		}
+	}
+	return kept
+}
+
+// A cache's size in bytes.
+const (
+	leastCache = 1 << 20
+	mostCache  = 64 << 30
+)
+
+func (c *checker) cache(p *cachePart) Cache {
+	if p.MaxMemory != 0 && (p.MaxMemory < leastCache || p.MaxMemory > mostCache) {
+		c.refuse("cache.max_memory", "expected 1MiB to 64GiB, or 0 to remember nothing")
+	}
+	return Cache{
+		MaxMemory:   int64(p.MaxMemory),
+		TTL:         c.span("cache.ttl", p.TTL, 0, 24*time.Hour),
+		NegativeTTL: c.span("cache.negative_ttl", p.NegativeTTL, 0, time.Hour),
+	}
+}
+
+func (c *checker) telemetry(p *telemetryPart) Telemetry {
+	if sample := p.DecisionLog.AllowSample; sample < 0 || sample > 1 {
+		c.refuse("telemetry.decision_log.allow_sample", "expected a number from 0 to 1")
+	}
+	return Telemetry{
+		LogLevel:     string(p.LogLevel),
+		LogFormat:    string(p.LogFormat),
+		OTLPEndpoint: c.endpoint("telemetry.otlp_endpoint", p.OTLPEndpoint),
+		AllowSample:  p.DecisionLog.AllowSample,
+	}
+}
+
+func (c *checker) endpoint(field, text string) string {
+	if !c.doc.Has(field) {
+		return ""
+	}
+	before := len(c.problems)
+	text = c.resolve(field, text)
+	if _, err := webURL(text); err != nil && len(c.problems) == before {
+		c.refuse(field, "%s", err)
+	}
+	return text
+}
