@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -327,10 +327,13 @@ func TestExplainTellsTheStoryAndNoSecret(t *testing.T) {
 
 // TestMany asks from many goroutines while the keys change under them.
 func TestMany(t *testing.T) {
-	keys, file := keysOfRun(), filepath.Join(t.TempDir(), "jwks.json")
-	first, second := jwks(jwkOf("r1", &keys.rsa1.PublicKey, "")), jwks(jwkOf("r1", &keys.rsa1.PublicKey, ""), jwkOf("r2", &keys.rsa2.PublicKey, ""))
-	write(t, file, first)
-	issuers := open(t, []IssuerConfig{shopConfig(file)}, Deps{Now: noon})
+	keys := keysOfRun()
+	first, second := oneKey("r1"), jwks(jwkOf("r1", &keys.rsa1.PublicKey, ""), jwkOf("r2", &keys.rsa2.PublicKey, ""))
+	p := &publisher{body: first}
+	config := shopConfig("")
+	config.JWKSURL, config.Refresh = "https://id.example.com/keys", time.Millisecond
+	issuers := open(t, []IssuerConfig{config}, Deps{Client: &http.Client{Transport: p}, Now: noon})
+	eventually(t, "the issuer is ready", func() bool { return issuers.Ready() == nil })
 	a := New(demoConfig(), issuers, demoRecords(), openCache(t, 1<<20, noon), "r1", noon)
 	good, bad := rs(rsHead, shop("")), corrupt(rs(rsHead, shop("")))
 	var all sync.WaitGroup
@@ -338,7 +341,7 @@ func TestMany(t *testing.T) {
 		all.Go(func() {
 			for i := range 50 {
 				if n == 0 {
-					_ = issuers.list[0].learn([]byte([]string{first, second}[i%2]), nil)
+					p.publish([]string{first, second}[i%2], nil, 0)
 				}
 				if _, err := ask(a, good); err != nil {
 					t.Errorf("good: %v", err)

@@ -6,11 +6,12 @@
 // credential it claims, is settled before any key is touched, and no key of one
 // is ever tried for another.
 //
-// The story of a token: token.go and json.go read it strictly, header.go and
-// claims.go take from it what counts, find.go settles whose it says it is,
-// verify.go proves that, authenticator.go tells it all in order. The story of
-// an issuer's keys: keyset.go judges a set, file.go, fetch.go and discovery.go
-// bring one, issuer.go keeps it fresh, off the path of requests.
+// The story of a token: token.go, json.go and jsonscalar.go read it strictly,
+// header.go and claims.go take from it what counts, find.go settles whose it
+// says it is, verify.go proves that, prove.go tells it all in order. The story
+// of an issuer's keys: keyset.go, jwk.go and publickey.go judge a set, file.go,
+// fetch.go and discovery.go bring one, issuer.go and asks.go keep it fresh, off
+// the path of requests.
 //
 // golang-jwt computes the signatures. What it lets pass and should not (RFC
 // 8725) is refused here, in front of it.

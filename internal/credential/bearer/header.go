@@ -36,7 +36,8 @@ func readHeader(part string) (header, error) {
 	if err := checkParameters(members); err != nil {
 		return header{}, err
 	}
-	h, ok := header{}, false
+	var h header
+	var ok bool
 	if h.alg, ok = members["alg"].(string); !ok {
 		return header{}, malformed("header has no alg, or one that is not a string")
 	}

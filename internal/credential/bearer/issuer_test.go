@@ -126,6 +126,44 @@ func TestRow22RemovedKeyEndsWithTheNextFetch(t *testing.T) {
 	})
 }
 
+// TestRow22RemovedKeyEndsWhatIsRemembered: tokens go with their key, though
+// they were proven a moment before.
+func TestRow22RemovedKeyEndsWhatIsRemembered(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "jwks.json")
+	write(t, file, oneKey("r1"))
+	store, issuers := demoRecords(), open(t, []IssuerConfig{shopConfig(file)}, Deps{Now: noon})
+	a := New(demoConfig(), issuers, store, openCache(t, 1<<20, noon), "r1", noon)
+	token := rs(rsHead, shop(""))
+	eventually(t, "the token is remembered", func() bool {
+		before := store.asked.Load()
+		_, err := ask(a, token)
+		return err == nil && store.asked.Load() == before
+	})
+	version := issuers.Version()
+	write(t, file, oneKey("r2"))
+	eventually(t, "the file is read again", func() bool { return issuers.Version() != version })
+	answers(t, a, token, access.CodeInvalidCredential)
+}
+
+// TestRow22UnknownKidIsNotRemembered: a token that came before its key's fetch
+// was allowed brings it about as soon as it is.
+func TestRow22UnknownKidIsNotRemembered(t *testing.T) {
+	keysOfRun()
+	synctest.Test(t, func(t *testing.T) {
+		p := &publisher{body: oneKey("r1")}
+		a, _ := remote(t, p, func(c *IssuerConfig) { c.Refresh = time.Hour })
+		a.cache = openCache(t, 1<<20, time.Now)
+		synctest.Wait()
+		answers(t, a, fresh("made-up"), access.CodeInvalidCredential)
+		p.publish(oneKey("r2"), nil, 0)
+		token := fresh("r2")
+		time.Sleep(askEvery - time.Second)
+		answers(t, a, token, access.CodeInvalidCredential)
+		time.Sleep(time.Second)
+		answers(t, a, token, "")
+	})
+}
+
 func TestRow23FloodOfUnknownKids(t *testing.T) {
 	keysOfRun()
 	synctest.Test(t, func(t *testing.T) {

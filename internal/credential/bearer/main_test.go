@@ -195,7 +195,8 @@ func demoIssuers(t testing.TB) *Issuers {
 		jwkOf("r1", &keys.rsa1.PublicKey, `,"use":"sig","alg":"RS256"`),
 		jwkOf("enc", &keys.rsa2.PublicKey, `,"use":"enc","alg":"RSA-OAEP"`),
 		jwkOf("e1", &keys.ec256.PublicKey, `,"use":"sig"`),
-		jwkOf("e2", keys.ec256.Public(), `,"key_ops":["verify"]`)))
+		jwkOf("e2", keys.ec256.Public(), `,"key_ops":["verify"]`),
+		jwkOf("e3", keys.ec384.Public(), "")))
 	write(t, otherFile, jwks(jwkOf("r1", &keys.rsa2.PublicKey, "")))
 	other := shopConfig(otherFile)
 	other.Name, other.Issuer, other.UnknownConsumer = "other", otherIss, UnknownEphemeral

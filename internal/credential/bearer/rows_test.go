@@ -86,6 +86,7 @@ func TestThreatRows(t *testing.T) {
 		"row 03 RS for PS":         sign(`{"alg":"RS256"}`, `{"iss":"ps-key",`+exp+`}`, jwt.SigningMethodRS256, keys.rsa2),
 		"row 03 issuer PS":         sign(`{"alg":"PS256","kid":"r1"}`, shop(""), jwt.SigningMethodPS256, keys.rsa1),
 		"row 03 issuer RS512":      sign(`{"alg":"RS512","kid":"r1"}`, shop(""), jwt.SigningMethodRS512, keys.rsa1),
+		"row 03 alg not listed":    sign(`{"alg":"ES384","kid":"e3"}`, shop(""), jwt.SigningMethodES384, keys.ec384),
 		"row 03 ES256K":            hs(`{"alg":"ES256K"}`, `{"iss":"es-key",`+exp+`}`),
 		"row 03 RS key for ES":     sign(`{"alg":"ES256","kid":"r1"}`, shop(""), jwt.SigningMethodES256, keys.ec256),
 		"row 04 jwk":               rs(`{"alg":"RS256","kid":"r1","jwk":`+jwkOf("r1", &keys.rsa1.PublicKey, "")+`}`, shop("")),
