@@ -65,11 +65,12 @@ func (a *authenticator) Authenticate(ctx context.Context, req *access.Request) (
 	start := time.Now()
 	ctx, span := a.t.span(ctx, a.name)
 	proof, err := a.Authenticator.Authenticate(ctx, req)
+	notMine := errors.Is(err, access.ErrNoCredential)
 	if span != nil {
 		var rejected *access.Rejection
-		end(span, err != nil && err != access.ErrNoCredential && !errors.As(err, &rejected))
+		end(span, err != nil && !notMine && !errors.As(err, &rejected))
 	}
-	if err != access.ErrNoCredential { // as the port's contract has it: the bare sentinel
+	if !notMine {
 		a.t.metrics.stop(ctx, a.label, time.Since(start))
 	}
 	return proof, err

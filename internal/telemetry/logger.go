@@ -37,7 +37,7 @@ func newLogger(o Options) (*slog.Logger, error) {
 func safeAttr(_ []string, a slog.Attr) slog.Attr {
 	switch a.Value.Kind() {
 	case slog.KindString:
-		a.Value = slog.StringValue(printable(a.Value.String(), maxLogValue))
+		a.Value = slog.StringValue(printable(a.Value.String()))
 	case slog.KindAny:
 		a.Value = safeAny(a.Value.Any())
 	}
@@ -51,26 +51,26 @@ func safeAny(value any) slog.Value {
 	case *slog.Source, slog.Level:
 		return slog.AnyValue(v)
 	case error:
-		return slog.StringValue(printable(v.Error(), maxLogValue))
+		return slog.StringValue(printable(v.Error()))
 	case fmt.Stringer:
-		return slog.StringValue(printable(v.String(), maxLogValue))
+		return slog.StringValue(printable(v.String()))
 	case encoding.TextMarshaler:
 		text, err := v.MarshalText()
 		if err != nil {
 			return slog.StringValue(fmt.Sprintf("[%T]", v))
 		}
-		return slog.StringValue(printable(string(text), maxLogValue))
+		return slog.StringValue(printable(string(text)))
 	case []string:
-		return slog.StringValue(printable(strings.Join(v, " "), maxLogValue))
+		return slog.StringValue(printable(strings.Join(v, " ")))
 	}
 	return slog.StringValue(fmt.Sprintf("[%T]", value))
 }
 
-// printable cuts s at limit bytes and escapes, as Go does in a quoted string,
+// printable bounds s and escapes, as Go does in a quoted string,
 // whatever a terminal or a reader of lines could take for more than text. JSON
 // leaves the C1 controls and the marks of text direction as they are.
-func printable(s string, limit int) string {
-	s = cut(s, limit)
+func printable(s string) string {
+	s = cut(s, maxLogValue)
 	for _, r := range s {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			quoted := strconv.QuoteToGraphic(s)

@@ -73,7 +73,7 @@ func Open(ctx context.Context, o Options) (*Telemetry, error) {
 	if err := t.openInstruments(o); err != nil {
 		return nil, errors.Join(err, t.closeProviders(ctx))
 	}
-	t.decisions = startDecisionLog(logger, o, t.metrics)
+	t.decisions = startDecisionLog(logger, o, t.metrics) //nolint:contextcheck // it ends at Shutdown, not with the opening
 	return t, nil
 }
 
