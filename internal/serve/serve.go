@@ -259,6 +259,9 @@ func (s *server) close() {
 	for _, l := range s.listeners {
 		_ = l.Close() // most are closed already
 	}
+	if s.calls != nil {
+		s.calls.Stop() // its workers wait though it never served
+	}
 	if s.reloader != nil {
 		s.reloader.close()
 	}
