@@ -16,6 +16,7 @@ fitting := [
 	["/orders", "/orders"],
 	["/orders", "/orders/"],
 	["/orders/*", "/orders/7"],
+	["/orders/*", "/orders/7/"],
 	["/orders/*/lines", "/orders/7/lines"],
 	["/orders/**", "/orders"],
 	["/orders/**", "/orders/"],

@@ -51,3 +51,15 @@ func BenchmarkDecide(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLibrary is the embedded library, evaluated for each question.
+func BenchmarkLibrary(b *testing.B) {
+	s := embedded(b, libraryFiles())
+	q := question()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Decide(context.Background(), q); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -177,8 +177,17 @@ func TestDirectory(t *testing.T) {
 	}
 	write("sub/broken.rego", "package broken\n\n{{{")
 	found := problems(t, o)
-	if path := filepath.Join(dir, "sub/broken.rego"); len(found) == 0 || found[0].File != path || found[0].Line != 3 {
+	if path := filepath.Join(dir, "sub", "broken.rego"); len(found) == 0 || found[0].File != path || found[0].Line != 3 {
 		t.Errorf("got %v, want it at %s:3", found, path)
+	}
+	if err := os.Symlink("/dev/zero", filepath.Join(dir, "zero.json")); err != nil {
+		t.Fatal(err)
+	}
+	if found := problems(t, o); !says(found, filepath.Join(dir, "zero.json")+": this is no regular file") {
+		t.Errorf("got %v", found)
+	}
+	if found := problems(t, policy.Options{}); !says(found, "there is no policy") {
+		t.Errorf("got %v", found)
 	}
 	found = problems(t, policy.Options{Directory: filepath.Join(dir, "nowhere")})
 	if !says(found, "no such file or directory") {

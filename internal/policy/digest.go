@@ -16,6 +16,8 @@ var errNoKey = errors.New("the value has no canonical form")
 // its length.
 type digest struct{ bytes []byte }
 
+func newDigest() *digest { return &digest{bytes: make([]byte, 0, 1024)} }
+
 // The kinds of items.
 const (
 	itemBegin = iota

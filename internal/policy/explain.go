@@ -76,14 +76,12 @@ func (*tracer) Config() topdown.TraceConfig { return topdown.TraceConfig{} }
 // TraceEvent implements topdown.QueryTracer.
 func (t *tracer) TraceEvent(event topdown.Event) {
 	rule, isRule := event.Node.(*ast.Rule)
-	if !isRule || len(t.tried) >= maxNotedRules && !t.tried[rule] {
+	if !isRule || event.Op != topdown.EnterOp && event.Op != topdown.ExitOp {
 		return
 	}
-	switch event.Op {
-	case topdown.EnterOp:
-		t.tried[rule] = t.tried[rule]
-	case topdown.ExitOp:
-		t.tried[rule] = true
+	held, known := t.tried[rule]
+	if known || len(t.tried) < maxNotedRules {
+		t.tried[rule] = held || event.Op == topdown.ExitOp
 	}
 }
 

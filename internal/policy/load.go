@@ -57,22 +57,24 @@ func (s *source) leaveOut(path string, info fs.FileInfo, _ int) bool {
 	switch {
 	case path != "." && strings.HasPrefix(name, "."):
 		return true
-	case info.IsDir():
-		s.kept = append(s.kept, path)
-		return false
-	case strings.HasSuffix(name, "_test.rego"):
+	case !info.IsDir() && !isPolicy(name):
 		return true
-	case !slices.Contains([]string{".rego", ".json", ".yaml", ".yml"}, filepath.Ext(name)):
+	case !info.IsDir() && !info.Mode().IsRegular():
+		s.refuse(path, "this is no regular file")
 		return true
 	case info.Size() > maxFileBytes:
 		s.refuse(path, "the file is larger than 32 MiB")
 		return true
 	case len(s.kept) >= maxFiles:
-		s.refuse(path, "the policy has more than 10000 files")
+		s.refuse(path, "the policy has more than 10000 files and directories")
 		return true
 	}
 	s.kept = append(s.kept, path)
 	return false
+}
+
+func isPolicy(name string) bool {
+	return slices.Contains([]string{".rego", ".json", ".yaml", ".yml"}, filepath.Ext(name)) && !strings.HasSuffix(name, "_test.rego")
 }
 
 func (s *source) refuse(path, text string) {

@@ -12,7 +12,7 @@ import (
 
 // digests are spare buffers for keys. A buffer holds what policy read of a
 // request, so it never leaves this file.
-var digests = sync.Pool{New: func() any { return &digest{bytes: make([]byte, 0, 1024)} }}
+var digests = sync.Pool{New: func() any { return newDigest() }}
 
 // remember answers from memory where the same was asked before. A question
 // whose key can't be written is answered afresh; errors are never remembered.
@@ -33,7 +33,10 @@ func (s *Snapshot) remember(ctx context.Context, e *entrypoint, q *gate.Question
 // key digests the revision, the entry point and everything of the question
 // that the rules can read. Two questions with one key have one answer.
 func (e *entrypoint) key(q *gate.Question) (cache.Key, error) {
-	d := digests.Get().(*digest)
+	d, pooled := digests.Get().(*digest)
+	if !pooled {
+		d = newDigest()
+	}
 	defer digests.Put(d)
 	d.bytes = append(d.bytes[:0], e.keyed...)
 	if err := e.input.write(d, q); err != nil {

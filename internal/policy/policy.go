@@ -62,6 +62,9 @@ var _ gate.Policy = (*Snapshot)(nil)
 // Compile reads and compiles a policy. Its errors are a *Error with all that
 // is wrong, unless ctx has ended.
 func Compile(ctx context.Context, o Options) (*Snapshot, error) {
+	if o.Directory == "" && o.Embedded == nil {
+		return nil, problem("there is no policy: neither a directory nor an embedded one")
+	}
 	capabilities, err := capabilitiesFor(o.AllowedBuiltins)
 	if err != nil {
 		return nil, err

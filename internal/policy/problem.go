@@ -93,11 +93,9 @@ func problemOf(err error) Problem {
 
 // wordsOf are the compiler's, with the details that it gives on further lines.
 func wordsOf(e *ast.Error) string {
-	text := e.Code + ": " + e.Message
+	lines := []string{e.Code + ": " + e.Message}
 	if e.Details != nil {
-		for _, line := range e.Details.Lines() {
-			text += "\n\t" + line
-		}
+		lines = append(lines, e.Details.Lines()...)
 	}
-	return text
+	return strings.Join(lines, "\n\t")
 }

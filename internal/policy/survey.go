@@ -118,11 +118,7 @@ func (r *reads) add(path ast.Ref) {
 	if r.whole {
 		return
 	}
-	name, constant := ast.Value(nil), false
-	if len(path) > 0 {
-		name = path[0].Value
-		_, constant = name.(ast.String)
-	}
+	name, constant := first(path)
 	if !constant {
 		*r = reads{whole: true}
 		return
@@ -130,12 +126,21 @@ func (r *reads) add(path ast.Ref) {
 	if r.parts == nil {
 		r.parts = map[string]*reads{}
 	}
-	part := r.parts[string(name.(ast.String))]
+	part := r.parts[name]
 	if part == nil {
 		part = &reads{}
-		r.parts[string(name.(ast.String))] = part
+		r.parts[name] = part
 	}
-	part.add(path[1:])
+	part.add(path[1:]) //nolint:gosec // a path with a first name has a rest
+}
+
+// first is the constant name that a path begins with, if it does.
+func first(path ast.Ref) (name string, constant bool) {
+	if len(path) == 0 {
+		return "", false
+	}
+	text, constant := path[0].Value.(ast.String)
+	return string(text), constant
 }
 
 // at is what is read below a name, nil for nothing.
