@@ -86,3 +86,14 @@ func TestLooksLikeKeyDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestValidName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a": true, "mobile-app-prod-67a1b2c3": true, "A.b_c-9": true, strings.Repeat("a", 128): true,
+		"": false, ".": false, "..": false, "a b": false, "a,b": false, "a/b": false, "a\n": false, "ü": false, strings.Repeat("a", 129): false,
+	} {
+		if got := consumer.ValidName(name); got != want {
+			t.Errorf("ValidName(%q) = %v", name, got)
+		}
+	}
+}

@@ -68,6 +68,17 @@ func TestExampleLoads(t *testing.T) {
 
 const head = "consumers:\n- name: a\n  credentials:\n"
 
+func TestConsumersAreFoundByName(t *testing.T) {
+	s, err := folder{"/a.yaml": "consumers: [{name: Mobile}]"}.load("/a.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := s.Find(t.Context(), consumer.NameReference("mobile"))
+	if err != nil || found.Consumer.Name != "Mobile" || found.Credential != nil {
+		t.Errorf("found %+v, %v", found, err)
+	}
+}
+
 func TestSecretsMayBeReferences(t *testing.T) {
 	secret := strings.Repeat("s", 32)
 	f := folder{

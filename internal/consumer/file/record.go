@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/consumer"
 	"github.com/postern-authz/postern/internal/strictyaml"
 )
 
 var (
-	nameForm        = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 	environmentForm = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 	// scopeForm is scope-token of RFC 6749 section 3.3.
 	scopeForm = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]{1,256}$`)
@@ -46,6 +46,7 @@ func (l *loader) consumer(s source, r *record) {
 		Labels:  r.Labels, Groups: r.Groups, Roles: r.Roles, Attributes: r.Attributes,
 		Constraints: s.constraints(&r.Constraints),
 	}
+	s.snapshot.found[consumer.NameReference(r.Name)] = &consumer.Found{Consumer: owner}
 	for i := range r.Credentials {
 		place := s.at("credentials").item(i)
 		place.leaf = false
@@ -61,7 +62,7 @@ func (s source) name(name, kind string) {
 		if s.doc.Has(s.field) {
 			s.problem("is empty")
 		}
-	case !nameForm.MatchString(name) || strings.Trim(name, ".") == "":
+	case !consumer.ValidName(name):
 		s.problem("expected ASCII letters, digits, '.', '_' and '-', at most 128")
 	default:
 		s.take(kind+"\x00"+strings.ToLower(name), fmt.Sprintf("the %s %q", kind, name))
@@ -74,7 +75,7 @@ func (s source) labels(labels map[string]string) {
 		s.problem("has %d labels; expected at most %d", len(labels), maxItems)
 	}
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		if !nameForm.MatchString(key) {
+		if !consumer.ValidName(key) {
 			s.problem("a label's name has ASCII letters, digits, '.', '_' and '-', at most 128")
 			continue
 		}

@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -81,6 +82,27 @@ func TestEphemeralConsumer(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"g"}, id.Groups); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestEphemeralConsumerTakesNoOthersName: to the upstream, an ephemeral
+// consumer of a declared one's name would be that one.
+func TestEphemeralConsumerTakesNoOthersName(t *testing.T) {
+	records := demoRecords()
+	records.found[consumer.NameReference("Ops-Console")] = &consumer.Found{Consumer: &access.Consumer{Name: "Ops-Console", Enabled: true}}
+	a := New(demoConfig(), demoIssuers(t), records, openCache(t, 0, noon), "r1", noon)
+	claim := func(name string) string {
+		quoted, _ := json.Marshal(name)
+		return strings.NewReplacer(shopIss, otherIss, `"mobile-app"`, string(quoted)).Replace(shop(""))
+	}
+	for name, want := range map[string]bool{
+		"new-app": true, "ops-console": false, "OPS-CONSOLE": false, "a b": false, "a\r\nb": false, "..": false, "ü": false,
+	} {
+		proof, err := ask(a, sign(rsHead, claim(name), methodOf("RS256"), keysOfRun().rsa2))
+		var rejection *access.Rejection
+		if (err == nil) != want || err != nil && !errors.As(err, &rejection) {
+			t.Errorf("%q: %+v, %v", name, proof.Identity, err)
+		}
 	}
 }
 

@@ -101,16 +101,32 @@ func (b *issuerBound) consumer(ctx context.Context) (*access.Identity, error) {
 	found, err := b.lookUp(ctx, consumer.Reference{Kind: access.KindIssuer, Issuer: b.issuer.config.Name, Value: b.name})
 	switch {
 	case errors.Is(err, consumer.ErrNotFound) && b.issuer.config.UnknownConsumer == UnknownEphemeral:
-		return &access.Identity{
-			Consumer:   &access.Consumer{Name: b.name, Enabled: true, Ephemeral: true},
-			Credential: &access.Credential{Kind: access.KindIssuer, Enabled: true},
-		}, nil
+		return b.ephemeral(ctx)
 	case errors.Is(err, consumer.ErrNotFound):
 		return nil, passing{access.Invalid(fmt.Sprintf("issuer %s: no consumer has the value %.80q", b.issuer.config.Name, b.name))}
 	case err != nil:
 		return nil, err
 	}
 	return &access.Identity{Consumer: found.Consumer, Credential: found.Credential}, b.judge(found)
+}
+
+// ephemeral makes a consumer of the claim's value. It can't take the name of a
+// declared one: to the upstream the two would be the same.
+func (b *issuerBound) ephemeral(ctx context.Context) (*access.Identity, error) {
+	if !consumer.ValidName(b.name) {
+		return nil, passing{access.Invalid(fmt.Sprintf("issuer %s: %.80q can't be a consumer's name", b.issuer.config.Name, b.name))}
+	}
+	_, err := b.lookUp(ctx, consumer.NameReference(b.name))
+	switch {
+	case err == nil:
+		return nil, passing{access.Invalid(fmt.Sprintf("issuer %s: %.80q is the name of a declared consumer that the issuer has no credential for", b.issuer.config.Name, b.name))}
+	case !errors.Is(err, consumer.ErrNotFound):
+		return nil, err
+	}
+	return &access.Identity{
+		Consumer:   &access.Consumer{Name: b.name, Enabled: true, Ephemeral: true},
+		Credential: &access.Credential{Kind: access.KindIssuer, Enabled: true},
+	}, nil
 }
 
 // join returns the members of both lists, each once, in a new list.
