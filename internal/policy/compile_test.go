@@ -175,6 +175,16 @@ func TestDirectory(t *testing.T) {
 	if !slices.Equal(s.Files(), want) {
 		t.Errorf("watched %q, want %q", s.Files(), want)
 	}
+	write("is.rego", "package postern.is\n\nimport rego.v1\n\nit(x) if x == 1")
+	function := problems(t, policy.Options{Directory: dir, Entrypoints: []string{"postern/is/it"}})
+	if len(function) != 1 || function[0].File != filepath.Join(dir, "is.rego") || function[0].Line != 5 {
+		t.Errorf("got %v, want it at is.rego:5", function)
+	}
+	ended, end := context.WithCancel(context.Background())
+	end()
+	if s, err := policy.Compile(ended, o); !errors.Is(err, context.Canceled) || s != nil {
+		t.Errorf("got %v, %v after the context's end", s, err)
+	}
 	write("sub/broken.rego", "package broken\n\n{{{")
 	found := problems(t, o)
 	if path := filepath.Join(dir, "sub", "broken.rego"); len(found) == 0 || found[0].File != path || found[0].Line != 3 {

@@ -63,7 +63,7 @@ func refOf(name string) (ast.Ref, error) {
 	ref := ast.Ref{ast.DefaultRootDocument}
 	for _, segment := range strings.Split(name, "/") {
 		if segment == "" {
-			return nil, problem("entry point %q: want a path to a rule, such as postern/authz/allow", name)
+			return nil, fmt.Errorf("entry point %q: want a path to a rule, such as postern/authz/allow", name)
 		}
 		ref = append(ref, ast.StringTerm(segment))
 	}
@@ -74,19 +74,16 @@ func refOf(name string) (ast.Ref, error) {
 func isRule(compiler *ast.Compiler, ref ast.Ref, name string) error {
 	rules := compiler.GetRulesWithPrefix(ref)
 	if len(rules) == 0 {
-		return problem("entry point %q: there is no such rule (%s)", name, ref)
+		return fmt.Errorf("entry point %q: there is no such rule (%s)", name, ref)
 	}
 	for _, module := range compiler.Modules {
 		if module.Package.Path.HasPrefix(ref) {
-			return problem("entry point %q: %s is a package, want a rule in it", name, ref)
+			return fmt.Errorf("entry point %q: %s is a package, want a rule in it", name, ref)
 		}
 	}
 	for _, rule := range rules {
 		if len(rule.Head.Args) > 0 {
-			return &Error{Problems: []Problem{{
-				File: rule.Location.File, Line: rule.Location.Row,
-				Text: fmt.Sprintf("entry point %q: %s is a function, want a rule", name, ref),
-			}}}
+			return ast.NewError(ast.CompileErr, rule.Location, "entry point %q: %s is a function, want a rule", name, ref)
 		}
 	}
 	return nil

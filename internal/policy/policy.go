@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -82,10 +81,13 @@ func Compile(ctx context.Context, o Options) (*Snapshot, error) {
 	if err := s.compile(ctx, loaded, capabilities); err != nil {
 		return nil, nameRefused(explained(src.directory, err))
 	}
-	if err := s.prepare(o.Entrypoints); err != nil {
+	if err := s.prepare(o.Entrypoints, src.directory); err != nil {
 		return nil, err
 	}
-	return s, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func newSnapshot(o Options) *Snapshot {
@@ -126,22 +128,18 @@ func (s *Snapshot) compile(ctx context.Context, loaded *loader.Result, capabilit
 	return nil
 }
 
-func (s *Snapshot) prepare(names []string) error {
+func (s *Snapshot) prepare(names []string, directory string) error {
+	if len(names) == 0 {
+		return problem("no entry point is named")
+	}
 	all := &Error{}
 	for _, name := range names {
 		e, err := prepare(s.compiler, name, s.revision)
-		var wrong *Error
-		switch {
-		case errors.As(err, &wrong):
-			all.Problems = append(all.Problems, wrong.Problems...)
-		case err != nil:
-			all.Problems = append(all.Problems, explained("", err).Problems...)
-		default:
-			s.entrypoints[name] = e
+		if err != nil {
+			all.Problems = append(all.Problems, explained(directory, err).Problems...)
+			continue
 		}
-	}
-	if len(names) == 0 {
-		return problem("no entry point is named")
+		s.entrypoints[name] = e
 	}
 	if len(all.Problems) > 0 {
 		return all
