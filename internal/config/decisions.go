@@ -43,7 +43,7 @@ func (c *checker) cache(p *cachePart) Cache {
 	}
 	return Cache{
 		MaxMemory:   int64(p.MaxMemory),
-		TTL:         c.span("cache.ttl", p.TTL, 0, 24*time.Hour),
+		TTL:         c.span("cache.ttl", p.TTL, time.Millisecond, 24*time.Hour),
 		NegativeTTL: c.span("cache.negative_ttl", p.NegativeTTL, 0, time.Hour),
 	}
 }

@@ -1,0 +1,4 @@
+package config
+
+// Parse lets the fuzz target do without a disk.
+var Parse = parse
