@@ -26,11 +26,16 @@ type Consumer struct {
 type Kind string
 
 // The kinds of credential. Issuer is the record that ties a consumer to a
-// value in an issuer's tokens; such a token is proven by the JWT authenticator.
+// value in an issuer's tokens or in an introspection server's answers; such a
+// token is proven by the JWT or the introspection authenticator.
 const (
-	KindAPIKey Kind = "api_key"
-	KindJWT    Kind = "jwt"
-	KindIssuer Kind = "issuer"
+	KindAPIKey            Kind = "api_key"
+	KindJWT               Kind = "jwt"
+	KindIssuer            Kind = "issuer"
+	KindBasic             Kind = "basic"
+	KindSignature         Kind = "signature"
+	KindClientCertificate Kind = "client_certificate"
+	KindIntrospection     Kind = "introspection"
 )
 
 // Credential is what proves a consumer, without its secret.

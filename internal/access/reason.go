@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"net/http"
+	"time"
 )
 
 // Code is the stable name of a reason, as clients, logs and metrics see it.
@@ -21,6 +22,7 @@ const (
 	CodeConstraintViolated Code = "constraint_violated"
 	CodeDeniedByPolicy     Code = "denied_by_policy"
 	CodeMalformedRequest   Code = "malformed_request"
+	CodeTooManyFailures    Code = "too_many_failures"
 	CodeFault              Code = "fault"
 )
 
@@ -29,7 +31,7 @@ func Codes() []Code {
 	return []Code{
 		CodeAllowed, CodeMissingCredential, CodeInvalidCredential, CodeExpiredCredential,
 		CodeMissingRole, CodeMissingScope, CodeMissingGroup, CodeConstraintViolated,
-		CodeDeniedByPolicy, CodeMalformedRequest, CodeFault,
+		CodeDeniedByPolicy, CodeMalformedRequest, CodeTooManyFailures, CodeFault,
 	}
 }
 
@@ -44,6 +46,8 @@ func (c Code) Status() int {
 		return http.StatusForbidden
 	case CodeMalformedRequest:
 		return http.StatusBadRequest
+	case CodeTooManyFailures:
+		return http.StatusTooManyRequests
 	}
 	return http.StatusServiceUnavailable
 }
@@ -72,6 +76,8 @@ func (c Code) Message() string {
 		return "Policy does not allow this request."
 	case CodeMalformedRequest:
 		return "The request can't be read safely."
+	case CodeTooManyFailures:
+		return "Too many credentials were refused; try again later."
 	}
 	return "The request could not be authorized."
 }
@@ -90,9 +96,12 @@ var ErrNoCredential = errors.New("no credential of this kind")
 
 // Rejection is an authenticator's word that a credential is there and is bad.
 type Rejection struct {
-	// Code is CodeInvalidCredential or CodeExpiredCredential.
+	// Code is CodeInvalidCredential, CodeExpiredCredential, or
+	// CodeTooManyFailures for one that was not looked at.
 	Code   Code
 	Detail string
+	// RetryAfter is when to come back, with CodeTooManyFailures.
+	RetryAfter time.Duration
 }
 
 // Error implements error.
@@ -101,6 +110,12 @@ func (r *Rejection) Error() string { return string(r.Code) + ": " + r.Detail }
 // Invalid rejects a credential, with the detail for the log.
 func Invalid(detail string) *Rejection {
 	return &Rejection{Code: CodeInvalidCredential, Detail: detail}
+}
+
+// TooManyFailures refuses to look at a credential: looking is slow, and enough
+// is being looked at.
+func TooManyFailures(detail string, retryAfter time.Duration) *Rejection {
+	return &Rejection{Code: CodeTooManyFailures, Detail: detail, RetryAfter: retryAfter}
 }
 
 // Expired rejects a credential that was proven and whose life has ended.

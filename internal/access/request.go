@@ -70,6 +70,9 @@ type Request struct {
 	// through trusted proxies. It is never an IPv4-mapped IPv6 address. It is
 	// invalid when the peer has no IP address (a Unix socket).
 	Client netip.Addr
+	// Trusted says that the peer is a trusted proxy: what it forwards of the
+	// client, such as its certificate, is believed.
+	Trusted bool
 	// Source and Destination are the gateway's view of the connection.
 	Source, Destination Peer
 

@@ -23,7 +23,10 @@ type Reference struct {
 	// same value under two issuers is two credentials.
 	Issuer string
 	// Value is, by kind: an API key's SHA-256 digest as raw bytes; a JWT
-	// credential's key; an issuer credential's value.
+	// credential's key; an issuer credential's value; a basic credential's
+	// username; a signature credential's key id; of a client certificate
+	// "uri:", "dns:" or "subject:" and the name, or "sha256:" and the
+	// fingerprint in lower-case hexadecimal digits.
 	Value string
 }
 
@@ -36,6 +39,11 @@ type Found struct {
 	Algorithm string
 	Secret    access.Secret
 	PublicKey crypto.PublicKey
+	// Password is a basic credential's hash, in a form that package password
+	// knows.
+	Password access.Secret
+	// Algorithms, with Secret, verify a signature credential's requests.
+	Algorithms []string
 }
 
 // Store finds credentials. Disabled and expired ones are found too: what they

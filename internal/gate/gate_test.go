@@ -159,6 +159,7 @@ func TestVerdicts(t *testing.T) {
 		}, access.CodeInvalidCredential, "unknown key"},
 		{"one good, one bad", func(s *situation) { s.jwt.err = access.Invalid("bad signature") }, access.CodeInvalidCredential, "bad signature"},
 		{"expired", func(s *situation) { s.key.err = access.Expired("since noon") }, access.CodeExpiredCredential, "since noon"},
+		{"too many failures", func(s *situation) { s.key.err = access.TooManyFailures("full", time.Second) }, access.CodeTooManyFailures, "full"},
 		{"credentials of two consumers", func(s *situation) { s.jwt = fakeKind{kind: access.KindJWT, proof: proof("bob")} }, access.CodeInvalidCredential, "two consumers"},
 		{"a declared and an ephemeral consumer of one name", func(s *situation) {
 			s.jwt = fakeKind{kind: access.KindJWT, proof: proof("alice", func(id *access.Identity) {
@@ -269,6 +270,15 @@ func TestChallenges(t *testing.T) {
 	s.key.err = access.ErrNoCredential
 	if v := s.check(t); len(v.Client) != 1 {
 		t.Errorf("challenges %v, want the believed kind's alone", v.Client)
+	}
+}
+
+func TestTooManyFailuresSaysWhenToComeBack(t *testing.T) {
+	s := ordinary()
+	s.key.err = access.TooManyFailures("the pool is full", 1500*time.Millisecond)
+	v := s.check(t)
+	if diff := cmp.Diff([]access.Header{{Name: "Retry-After", Value: "2"}}, v.Client); diff != "" || v.Status != 429 {
+		t.Error(v.Status, diff)
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 )
@@ -37,7 +39,15 @@ func (h *hearing) deny(reason access.Reason) access.Verdict {
 	v := h.sign(access.Deny(reason))
 	v.Body, v.ContentType = h.body(reason.Code), jsonType
 	v.Client = h.challenges(v.Status)
+	if h.found.rejection != nil && h.found.rejection.RetryAfter > 0 {
+		v.Client = append(v.Client, retryAfter(h.found.rejection.RetryAfter))
+	}
 	return v
+}
+
+// retryAfter is in whole seconds, rounded up (RFC 9110 section 10.2.3).
+func retryAfter(d time.Duration) access.Header {
+	return access.Header{Name: "Retry-After", Value: strconv.Itoa(int((d + time.Second - 1) / time.Second))}
 }
 
 // fault refuses the request because something went wrong on our side.
