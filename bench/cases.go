@@ -30,6 +30,8 @@ type testCase struct {
 	// floor names the case of the no-op server that this one is compared with;
 	// empty for the floors themselves.
 	floor string
+	// tuned asks the no-op server whose collector is set as Postern's is.
+	tuned bool
 }
 
 const (
@@ -54,6 +56,7 @@ func casesFor(s settings, tokens []string) []testCase {
 	allowed := load.Allowed(username, mobile)
 	return []testCase{
 		{name: grpcFloor, requests: s.requests, ask: check(again(order), load.Allowed("x-noop", "ok"))},
+		{name: "no-op grpc-go with GOGC=400", requests: s.requests, floor: grpcFloor, tuned: true, ask: check(again(order), load.Allowed("x-noop", "ok"))},
 		{name: "cached API key + policy", bar: 2, requests: s.requests, floor: grpcFloor, ask: check(again(order), allowed)},
 		{name: "cached RS256 token + policy", bar: 2, requests: s.requests, floor: grpcFloor, ask: check(again(bearer(tokens[len(tokens)-1])), allowed)},
 		{name: "every RS256 token new", requests: s.tokens, floor: grpcFloor, ask: check(func(i int) load.Question { return bearer(tokens[i]) }, allowed)},
@@ -90,7 +93,7 @@ type cost struct{ cpu, allocations float64 }
 
 // measure warms every case up and then gives each a turn a round, so that
 // whatever else the machine does falls on all of them.
-func measure(ctx context.Context, s settings, p *pair, cases []testCase, progress io.Writer) ([]result, error) {
+func measure(ctx context.Context, s settings, p *trio, cases []testCase, progress io.Writer) ([]result, error) {
 	results := make([]result, len(cases))
 	for i, c := range cases {
 		results[i].testCase = c
@@ -117,8 +120,11 @@ func turn(ctx context.Context, s *server, c testCase, first int) (cost, error) {
 	return cost{cpu: spent.CPU.Seconds() / n, allocations: spent.Allocations / n}, err
 }
 
-func (p *pair) serverOf(c testCase) *server {
-	if c.floor == "" {
+func (p *trio) serverOf(c testCase) *server {
+	switch {
+	case c.tuned:
+		return p.tuned
+	case c.floor == "":
 		return p.noop
 	}
 	return p.postern

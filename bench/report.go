@@ -74,7 +74,7 @@ func (r row) beyond() bool { return r.bar > 0 && !(r.cpu <= r.bar) } // not a nu
 func (r report) table() string {
 	var b strings.Builder
 	const line = "| %-38s | %-15s | %6s | %11s | %5s | %6s | %11s |\n"
-	fmt.Fprintf(&b, line, "Postern", "beside", "CPU ×", "rounds", "bar", "allocs", "allocs ×")
+	fmt.Fprintf(&b, line, "what answers", "beside", "CPU ×", "rounds", "bar", "allocs", "allocs ×")
 	fmt.Fprintf(&b, line, "---", "---", "---:", "---:", "---:", "---:", "---:")
 	for _, w := range r.rows {
 		fmt.Fprintf(&b, line, w.name, w.floor, fmt.Sprintf("%.2f", w.cpu), fmt.Sprintf("%.2f–%.2f", w.least, w.most),
@@ -103,12 +103,13 @@ Written by `+"`go run ./bench -write`"+` (`+"`make bench`"+` prints the table) o
 - **CPU ×** is the server process's CPU time (user and system) a request, divided by that of a server that does nothing, in the same run. *rounds* are the lowest and
   highest ratio of a single round: what lies within them is noise. **allocs** are heap allocations a request.
 - Beside gRPC stands a grpc-go server with default settings that answers OK with one header; beside the HTTP door a net/http server that answers 200 with one header.
-- Postern runs as it is shipped, with the configuration of `+"`deploy/example`"+`; among its own defaults is a garbage collector that lets the heap grow further (GOGC 400) than
-  the no-op servers' (GOGC 100). Its decision log line for each denial is written to a file.
+- Postern runs as it is shipped, with the configuration of `+"`deploy/example`"+` and its log written to a file; only the policy timeout is longer, since server and load
+  share the cores. Among its own defaults is a garbage collector that lets the heap grow further (GOGC 400) than Go's own default (100), which the no-op servers have. The first
+  row says what that setting alone does: divide by it to compare like with like.
 - %d connections with %d requests in flight on each (HTTP/1.1: %d connections), requests as a browser's behind a gateway with 15 headers and an id of their own. Every answer is
   checked; one wrong answer ends the run.
 - The policy that can't be remembered reads the clock, so it runs on every request. A bar is the most that a ratio may be; %s.
-- The load comes from the same machine. Ratios of two runs differ by about a tenth.
+- The load comes from the same machine. Ratios of two runs differ by about a tenth, on a busy machine by more.
 `, time.Now().UTC().Format(time.DateOnly), processor(), runtime.NumCPU(), runtime.Version(), r.settings.rounds, r.settings.requests, r.settings.tokens,
 		r.table(), load.Connections, load.InFlight, load.Connections*load.InFlight, "`go run ./bench -enforce` fails beyond it")
 }

@@ -33,8 +33,9 @@ type server struct {
 	doors   *load.HTTP
 }
 
-// pair is Postern and the floor beneath it.
-type pair struct{ postern, noop *server }
+// trio is Postern, the floor beneath it, and the floor with the garbage
+// collector set as Postern sets its own.
+type trio struct{ postern, noop, tuned *server }
 
 func moduleRoot(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
@@ -45,7 +46,7 @@ func moduleRoot(ctx context.Context) (string, error) {
 }
 
 // startServers builds both programs into dir and starts them.
-func startServers(ctx context.Context, root, dir string) (*pair, error) {
+func startServers(ctx context.Context, root, dir string) (*trio, error) {
 	for _, pkg := range []string{"./cmd/postern", "./bench/noop"} {
 		build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, filepath.Base(pkg)), pkg)
 		build.Dir = root
@@ -53,27 +54,39 @@ func startServers(ctx context.Context, root, dir string) (*pair, error) {
 			return nil, fmt.Errorf("building %s: %w\n%s", pkg, err, out)
 		}
 	}
-	noopAt, err := freeAddresses()
-	if err != nil {
-		return nil, err
-	}
-	posternAt, err := freeAddresses()
-	if err != nil {
-		return nil, err
-	}
-	config, err := writeConfig(filepath.Join(root, "deploy", "example"), filepath.Join(dir, "config"), posternAt)
-	if err != nil {
-		return nil, err
-	}
-	p := &pair{}
-	if p.noop, err = start(ctx, dir, "noop", noopAt, "-grpc", noopAt.grpc, "-http", noopAt.http, "-admin", noopAt.admin); err != nil {
-		return nil, err
-	}
-	if p.postern, err = start(ctx, dir, "postern", posternAt, "serve", "--config", config); err != nil {
+	p := &trio{}
+	if err := p.start(ctx, root, dir); err != nil {
 		p.stop()
 		return nil, err
 	}
 	return p, nil
+}
+
+func (p *trio) start(ctx context.Context, root, dir string) (err error) {
+	if p.noop, err = startNoop(ctx, dir); err != nil {
+		return err
+	}
+	if p.tuned, err = startNoop(ctx, dir, "GOGC=400"); err != nil {
+		return err
+	}
+	at, err := freeAddresses()
+	if err != nil {
+		return err
+	}
+	config, err := writeConfig(filepath.Join(root, "deploy", "example"), filepath.Join(dir, "config"), at)
+	if err != nil {
+		return err
+	}
+	p.postern, err = start(ctx, dir, "postern", at, nil, "serve", "--config", config)
+	return err
+}
+
+func startNoop(ctx context.Context, dir string, env ...string) (*server, error) {
+	at, err := freeAddresses()
+	if err != nil {
+		return nil, err
+	}
+	return start(ctx, dir, "noop", at, env, "-grpc", at.grpc, "-http", at.http, "-admin", at.admin)
 }
 
 // freeAddresses finds three ports that were free a moment ago.
@@ -90,15 +103,15 @@ func freeAddresses() (a addresses, err error) {
 }
 
 // start runs one of the built programs, waits until it is ready and connects.
-func start(ctx context.Context, dir, name string, at addresses, args ...string) (*server, error) {
+func start(ctx context.Context, dir, name string, at addresses, env []string, args ...string) (*server, error) {
 	s := &server{addresses: at, name: name, log: filepath.Join(dir, name+".log"), ended: make(chan error, 1)}
-	log, err := os.Create(s.log)
+	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = log.Close() }() // the child has its own
 	s.process = exec.Command(filepath.Join(dir, name), args...)
-	s.process.Dir, s.process.Env = dir, plainEnvironment()
+	s.process.Dir, s.process.Env = dir, append(plainEnvironment(), env...)
 	s.process.Stdout, s.process.Stderr = log, log
 	if err := s.process.Start(); err != nil {
 		return nil, err
@@ -191,8 +204,9 @@ func (s *server) stop() {
 	}
 }
 
-func (p *pair) stop() {
+func (p *trio) stop() {
 	p.postern.stop()
+	p.tuned.stop()
 	p.noop.stop()
 }
 
@@ -206,4 +220,4 @@ func (s *server) lastWords() string {
 	return s.name + " said:\n" + string(log[max(0, len(log)-enough):])
 }
 
-func (p *pair) lastWords() string { return p.postern.lastWords() }
+func (p *trio) lastWords() string { return p.postern.lastWords() }
