@@ -51,4 +51,3 @@ func member(o ast.Object, name string) ast.Value {
 	}
 	return nil
 }
-
