@@ -50,8 +50,15 @@ func tokenPlaces(a *authenticationPart) []Location {
 	return list
 }
 
+// maxKinds is more than there are.
+const maxKinds = 16
+
 // kinds checks that none stands twice.
 func (c *checker) kinds(field string, list []kind) []access.Kind {
+	if len(list) > maxKinds {
+		c.refuse(field, "has %d kinds; expected at most %d", len(list), maxKinds)
+		list = list[:1] // what the rest says is no matter any more
+	}
 	kinds := make([]access.Kind, len(list))
 	for i, k := range list {
 		if k != "" && slices.Contains(list[:i], k) {
@@ -64,6 +71,10 @@ func (c *checker) kinds(field string, list []kind) []access.Kind {
 
 // places checks where a kind of credential may stand.
 func (c *checker) places(field string, list []Location) {
+	if len(list) > maxKinds {
+		c.refuse(field, "has %d places; expected at most %d", len(list), maxKinds)
+		return
+	}
 	if len(list) == 0 {
 		c.refuse(field, "expected at least one place; to believe no credential of this kind, leave it out of authentication.order")
 	}

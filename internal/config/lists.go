@@ -45,6 +45,7 @@ func (c *checker) filled(field string, list []string, good func(string) bool, ex
 func (c *checker) each(field string, list []string, good func(string) bool, expected string) {
 	if len(list) > maxItems {
 		c.refuse(field, "has %d items; expected at most %d", len(list), maxItems)
+		return
 	}
 	for i, item := range list {
 		if !good(item) {

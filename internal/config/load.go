@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
+	"hash"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,7 +40,7 @@ func parse(path string, data []byte, env func(string) (string, bool)) (*Config, 
 	written := defaults()
 	doc, problems := strictyaml.Decode(path, data, &written)
 	c := &checker{doc: doc, problems: problems, path: path, env: env, revision: sha256.New()}
-	c.revision.Write(data) // a hash never fails to write
+	_, _ = c.revision.Write(data) // a hash never fails to write
 	config := c.config(&written)
 	if err := c.problems.Err(); err != nil {
 		return nil, err
@@ -56,10 +56,7 @@ type checker struct {
 	path     string
 	env      func(string) (string, bool)
 	files    []string
-	revision interface {
-		io.Writer
-		Sum([]byte) []byte
-	}
+	revision hash.Hash
 }
 
 func (c *checker) config(d *document) *Config {
@@ -82,11 +79,14 @@ func (c *checker) config(d *document) *Config {
 	return config
 }
 
+// maxProblems bounds what is told at once.
+const maxProblems = 1000
+
 // refuse notes a problem of a field, unless a value has one already that says
 // enough.
 func (c *checker) refuse(field, format string, args ...any) {
 	p := c.doc.Problem(field, format, args...)
-	if !slices.ContainsFunc(c.problems, func(q strictyaml.Problem) bool { return q.Field == field && q.Line == p.Line && field != "" }) {
+	if len(c.problems) < maxProblems && !slices.ContainsFunc(c.problems, func(q strictyaml.Problem) bool { return q.Field == field && q.Line == p.Line && field != "" }) {
 		c.problems = append(c.problems, p)
 	}
 }

@@ -126,7 +126,7 @@ func TestExampleIsTheDefaultsAndItsRoutes(t *testing.T) {
 	payments.Authenticate.AllOf = true
 	legacy.Entrypoint = "envoy/authz/allow"
 	want.Routes = []gate.Route{health, admin, order, payments, legacy}
-	want.Consumers.Files = []string{filepath.Join(folder, "consumers/*.yaml")}
+	want.Consumers.Files = []string{filepath.Join(folder, "consumers", "*.yaml")}
 	want.Policy.Directory = filepath.Join(folder, "policies")
 	want.Policy.Entrypoints = []string{"postern/authz/allow", "envoy/authz/allow"}
 	want.Authentication.JWT.Issuers = []config.Issuer{{

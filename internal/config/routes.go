@@ -84,7 +84,7 @@ func (c *checker) match(field string, p *matchPart) gate.Match {
 // route is not checked for what it doesn't say.
 func (c *checker) paths(field string, texts []string) []gate.Pattern {
 	var patterns []gate.Pattern
-	for i, text := range texts {
+	for i, text := range texts[:min(len(texts), maxItems)] {
 		pattern, err := gate.ParsePattern(text)
 		switch {
 		case len(text) > maxText:
@@ -100,7 +100,7 @@ func (c *checker) paths(field string, texts []string) []gate.Pattern {
 
 func (c *checker) hosts(field string, hosts []string) []string {
 	c.filled(field, hosts, func(string) bool { return true }, "")
-	for i, host := range hosts {
+	for i, host := range hosts[:min(len(hosts), maxItems)] {
 		if problem := hostProblem(host); problem != "" {
 			c.refuse(at(field, i), "%s", problem)
 		}

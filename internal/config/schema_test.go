@@ -90,7 +90,7 @@ func TestSchemaAndLoadAgree(t *testing.T) {
 		"authentication: {api_key: {in: [{query: key}]}, jwt: {max_lifetime: 1h}}":          true,
 		"telemetry: {log_level: warn, decision_log: {allow_sample: 0.5}}":                   true,
 		"surprise: 1":                                                false,
-		"listen: {grpc: {adress: x}}":                                false,
+		"listen: {grpc: {addresss: x}}":                              false,
 		"listen: {grpc: {tls: {cert_file: a}}}":                      false,
 		"listen: {grpc: {fault_response: allow}}":                    false,
 		"limits: {}":                                                 false,

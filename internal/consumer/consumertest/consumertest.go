@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(*testing.T, []Record) consumer.Store) {
 	records := Records()
 	store := open(t, records)
 	t.Run("finds every credential with all that is known of it", func(t *testing.T) { findsAll(t, store, records) })
+	t.Run("finds every consumer by name, whatever its case", func(t *testing.T) { findsNames(t, store, records) })
 	t.Run("finds nothing else", func(t *testing.T) { findsNothingElse(t, store, records) })
 	t.Run("parts the same value under two issuers", func(t *testing.T) { partsIssuers(t, store) })
 	t.Run("answers many at once", func(t *testing.T) { answersMany(t, store, records) })
@@ -170,6 +171,24 @@ func findsNothingElse(t *testing.T, store consumer.Store, records []Record) {
 			unknown(t, store, ref)
 		}
 	})
+}
+
+func findsNames(t *testing.T, store consumer.Store, records []Record) {
+	for i := range records {
+		want := &records[i].Consumer
+		for _, name := range []string{want.Name, strings.ToUpper(want.Name)} {
+			got, err := store.Find(t.Context(), consumer.NameReference(name))
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if diff := cmp.Diff(&consumer.Found{Consumer: want}, got, comparers()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+	}
+	unknown(t, store, consumer.NameReference("nobody"))
+	unknown(t, store, consumer.NameReference(""))
 }
 
 func swapCase(s string) string {
