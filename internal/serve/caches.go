@@ -8,7 +8,6 @@ import (
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/cache"
 	"github.com/postern-authz/postern/internal/config"
-	"github.com/postern-authz/postern/internal/consumer"
 	"github.com/postern-authz/postern/internal/telemetry"
 )
 
@@ -23,10 +22,11 @@ type caches struct {
 	decisions *cache.Cache[access.Decision]
 }
 
+// openCaches makes them; both are off when max_memory is 0.
 func openCaches(c config.Cache, now func() time.Time) (*caches, error) {
 	proofs, err := cache.New[*access.Identity](cache.Options{
 		MaxMemory: c.MaxMemory / 2, MaxNegatives: maxNegatives, TTL: c.TTL, NegativeTTL: c.NegativeTTL,
-		Negative: unknown, Now: now,
+		Negative: isRejection, Now: now,
 	})
 	if err != nil {
 		return nil, err
@@ -46,9 +46,12 @@ func (c *caches) close() {
 	}
 }
 
-// unknown reports that an error is an answer about the credential, not about
-// the store.
-func unknown(err error) bool { return errors.Is(err, consumer.ErrNotFound) }
+// isRejection reports that an error is an answer about the credential, not
+// about the store.
+func isRejection(err error) bool {
+	var rejection *access.Rejection
+	return errors.As(err, &rejection)
+}
 
 // openTelemetry maps the configuration to telemetry's options.
 func openTelemetry(ctx context.Context, c config.Telemetry, o Options) (*telemetry.Telemetry, error) {
