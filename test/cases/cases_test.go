@@ -26,7 +26,7 @@ func TestCasesLoad(t *testing.T) {
 	if len(all) < enough {
 		t.Errorf("%d cases, fewer than %d", len(all), enough)
 	}
-	maker, err := cases.NewMaker("../keys", time.Now())
+	maker, err := cases.NewMaker("../keys", time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

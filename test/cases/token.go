@@ -54,11 +54,12 @@ type Token struct {
 type Maker struct {
 	rsa, other *rsa.PrivateKey
 	ecdsa      *ecdsa.PrivateKey
-	now        time.Time
+	now        func() time.Time
 }
 
-// NewMaker reads the keys of a directory (test/keys). Tokens are as of now.
-func NewMaker(keys string, now time.Time) (*Maker, error) {
+// NewMaker reads the keys of a directory (test/keys). Tokens are as of now when
+// they are made.
+func NewMaker(keys string, now func() time.Time) (*Maker, error) {
 	m := &Maker{now: now}
 	var err error
 	var ok bool
@@ -200,7 +201,7 @@ var (
 func (m *Maker) times(text string) string {
 	return timeWord.ReplaceAllStringFunc(text, func(word string) string {
 		shift, _ := strconv.ParseInt(word[len("${now"):len(word)-1], 10, 64) // "" is 0
-		return strconv.FormatInt(m.now.Unix()+shift, 10)
+		return strconv.FormatInt(m.now().Unix()+shift, 10)
 	})
 }
 

@@ -1,0 +1,166 @@
+package cases_test
+
+import (
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postern-authz/postern/test/cases"
+	"github.com/postern-authz/postern/test/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+// request is a case's request with everything in its place.
+type request struct {
+	cases.Request
+	lines []cases.Line
+}
+
+// seen is what a door answered, in words that all doors share.
+type seen struct {
+	// status is the verdict's; of nginx's profile it is the one that was meant.
+	status int
+	// header is for the upstream on an allow and for the client on a denial.
+	header http.Header
+	body   string
+	// removed and route are gRPC's alone.
+	removed []string
+	route   string
+	// head is an answer to HEAD, which has no body.
+	head bool
+	// bare is a 400 by the HTTP server itself, which knows no codes.
+	bare bool
+}
+
+// ask sends a request through one door.
+type ask func(t *testing.T, r *request) seen
+
+// TestEveryCaseThroughEveryDoor runs the program on deploy/example. All doors
+// must give the same verdict, code and identity.
+func TestEveryCaseThroughEveryDoor(t *testing.T) {
+	all, err := cases.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	postern := harness.StartPostern(t, "../../deploy/example")
+	maker, err := cases.NewMaker("../keys", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doors := map[cases.Door]ask{"grpc": grpcDoor(t, postern.GRPC), "opa": opaDoor(postern.HTTP)}
+	for _, door := range cases.Doors() {
+		if doors[door] == nil {
+			doors[door] = httpDoor(postern.HTTP, string(door))
+		}
+	}
+	for i := range all {
+		c := &all[i]
+		t.Run(c.Name, func(t *testing.T) {
+			r := &request{Request: c.Request}
+			if r.lines, err = maker.Lines(&c.Request); err != nil {
+				t.Fatal(err)
+			}
+			if r.Path, err = cases.Expand(r.Path); err != nil {
+				t.Fatal(err)
+			}
+			for _, door := range cases.Doors() {
+				if c.Through(door) {
+					t.Run(string(door), func(t *testing.T) { check(t, door, &c.Expect, doors[door](t, r)) })
+				}
+			}
+		})
+	}
+}
+
+func check(t *testing.T, door cases.Door, want *cases.Expect, got seen) {
+	t.Helper()
+	if got.status != want.Status {
+		t.Fatalf("status %d, want %d: %v %s", got.status, want.Status, got.header, got.body)
+	}
+	if got.bare {
+		return
+	}
+	if got.header.Get("X-Decision-Id") == "" {
+		t.Error("no decision id")
+	}
+	if want.Status == http.StatusOK {
+		checkAllow(t, door, want, got)
+	} else {
+		checkDenial(t, want, got)
+	}
+}
+
+func checkAllow(t *testing.T, door cases.Door, want *cases.Expect, got seen) {
+	t.Helper()
+	upstream := map[string]string{"X-Consumer-Username": want.Consumer, "X-Credential-Identifier": want.Credential}
+	for name, value := range want.Upstream {
+		upstream[name] = value
+	}
+	for name, value := range upstream {
+		lines, there := got.header[http.CanonicalHeaderKey(name)]
+		cleared := value == "" && slices.Contains(got.removed, strings.ToLower(name))
+		if !cleared && (!there || !slices.Equal(lines, []string{value})) {
+			t.Errorf("%s is %q, want %q", name, lines, value)
+		}
+	}
+	if door != "grpc" {
+		return
+	}
+	for _, name := range want.Removed {
+		if !slices.Contains(got.removed, name) {
+			t.Errorf("%s stays: removed are %q", name, got.removed)
+		}
+	}
+	if want.Route != "" && got.route != want.Route {
+		t.Errorf("route %q, want %q", got.route, want.Route)
+	}
+}
+
+func checkDenial(t *testing.T, want *cases.Expect, got seen) {
+	t.Helper()
+	if code := got.header.Get("X-Postern-Code"); code != want.Code {
+		t.Errorf("code %q, want %q: %s", code, want.Code, got.body)
+	}
+	if challenge := challenges(got.header["Www-Authenticate"]); want.Challenge != nil && !slices.Equal(challenge, want.Challenge) {
+		t.Errorf("challenge %q, want %q", challenge, want.Challenge)
+	}
+	if want.Status != http.StatusUnauthorized && got.header["Www-Authenticate"] != nil {
+		t.Error("a challenge without a 401")
+	}
+	for name, value := range want.Headers {
+		if got.header.Get(name) != value {
+			t.Errorf("%s is %q, want %q", name, got.header.Get(name), value)
+		}
+	}
+	switch {
+	case got.head:
+	case want.Body != "" && got.body != want.Body:
+		t.Errorf("body %q, want %q", got.body, want.Body)
+	case want.Body == "" && !strings.Contains(got.body, `"code":"`+want.Code+`"`):
+		t.Errorf("body %q, want the code %q in it", got.body, want.Code)
+	}
+	for name := range got.header {
+		if strings.HasPrefix(name, "X-Consumer") || strings.HasPrefix(name, "X-Credential") {
+			t.Errorf("a denial tells the client %s", name)
+		}
+	}
+}
+
+// challenges are the lines as a case writes them: the scheme, and the error if
+// there is one.
+func challenges(lines []string) []string {
+	var short []string
+	for _, line := range lines {
+		word, _, _ := strings.Cut(line, " ")
+		if _, fault, ok := strings.Cut(line, `error="`); ok {
+			fault, _, _ = strings.Cut(fault, `"`)
+			word += " " + fault
+		}
+		short = append(short, word)
+	}
+	return short
+}
