@@ -29,7 +29,7 @@ func TestEnvoy(t *testing.T) {
 			s := &suite{client: harness.NewClient(t, envoy.URL), upstream: upstream, challenges: 2}
 			s.runExchanges(t)
 			s.runLegacy(t)
-			s.runAliases(t, http.StatusOK, http.StatusOK)
+			s.runAliases(t, http.StatusOK)
 			s.runEnvoyOnly(t)
 			s.runAway(t, postern, http.StatusServiceUnavailable)
 		})

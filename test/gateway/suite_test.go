@@ -113,13 +113,9 @@ func (s *suite) runLegacy(t *testing.T) {
 }
 
 // runAliases sends other spellings of managed headers: they are refused, or they
-// don't reach the upstream. Some gateways drop those with an underscore before
-// anyone sees them.
-func (s *suite) runAliases(t *testing.T, underscore, dot int) {
-	for alias, status := range map[string]int{
-		"X_Consumer_Username": underscore, "x_consumer-username": underscore, "X-Credential_Identifier": underscore,
-		"X.Consumer.Username": dot,
-	} {
+// don't reach the upstream. Some gateways drop them before anyone sees them.
+func (s *suite) runAliases(t *testing.T, status int) {
+	for _, alias := range []string{"X_Consumer_Username", "x_consumer-username", "X-Credential_Identifier", "X.Consumer.Username"} {
 		t.Run("alias "+alias, func(t *testing.T) {
 			answer := s.do(t, harness.Request{Target: "/orders/42", Header: header("X-Api-Key", mobileKey, alias, "ops-console")})
 			if answer.Status != status {

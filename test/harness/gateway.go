@@ -34,6 +34,7 @@ func StartEnvoy(t testing.TB, upstream string, instances []*Postern, replace map
 		envoyPostern: strings.Join(endpoints, "\n              "),
 		// The wait for an answer is no matter of these tests, and their machine may be slow.
 		"timeout: 0.5s\n                        # A check": "timeout: 30s\n                        # A check",
+		"max_interval: 0.5s": "max_interval: 30s",
 	}
 	for old, with := range replace {
 		texts[old] = with

@@ -3,8 +3,10 @@ package harness
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Traffic is a stream of requests from several clients at once, while a test
@@ -15,7 +17,7 @@ type Traffic struct {
 
 	mu       sync.Mutex
 	statuses map[int]int
-	errors   []string
+	failures []string
 	total    int
 }
 
@@ -48,15 +50,23 @@ func (s *Traffic) count(answer *Answer, err error) int {
 	defer s.mu.Unlock()
 	s.total++
 	switch {
-	case err == nil:
-		s.statuses[answer.Status]++
-	case len(s.errors) < 10:
-		s.errors = append(s.errors, err.Error())
-		fallthrough
-	default:
+	case err != nil:
 		s.statuses[0]++
+		s.note(err.Error())
+	case answer.Status >= http.StatusInternalServerError:
+		s.statuses[answer.Status]++
+		s.note(fmt.Sprintf("%d %v %s", answer.Status, answer.Header, answer.Body))
+	default:
+		s.statuses[answer.Status]++
 	}
 	return s.total
+}
+
+// note keeps the first failures, to be shown.
+func (s *Traffic) note(text string) {
+	if len(s.failures) < 10 {
+		s.failures = append(s.failures, time.Now().Format(time.RFC3339Nano)+" "+text)
+	}
 }
 
 func (s *Traffic) end() {
@@ -83,11 +93,11 @@ func (s *Traffic) Total() int {
 }
 
 // Stop ends the stream and returns how many requests had each status; those
-// without any answer are under 0. The first errors are shown in the test's log.
+// without any answer are under 0. The first failures are shown in the test's log.
 func (s *Traffic) Stop(t testing.TB) map[int]int {
 	t.Helper()
 	s.end()
-	for _, text := range s.errors {
+	for _, text := range s.failures {
 		t.Log(text)
 	}
 	return s.statuses
