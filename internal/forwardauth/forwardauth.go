@@ -73,6 +73,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !strings.HasPrefix(r.RequestURI, "/") {
+		w.Header().Set("Connection", "close")
 		w.WriteHeader(http.StatusBadRequest) // "OPTIONS *", the absolute form, CONNECT
 		return
 	}

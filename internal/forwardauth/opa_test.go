@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -254,5 +255,31 @@ func TestPluginConnections(t *testing.T) {
 	}
 	if reply := d.send(t, lines("GET /v1/data/a HTTP/1.1", "Host: a")); reply.StatusCode != 405 || reply.Header.Get("Allow") != "POST" {
 		t.Errorf("GET: %s", reply.Status)
+	}
+}
+
+func TestPluginInputThatIsCut(t *testing.T) {
+	d := open(t, loopback())
+	d.answer = func(r *access.Request) access.Verdict {
+		if r.Malformed == "" {
+			return allowed()
+		}
+		return denied(access.CodeMalformedRequest)
+	}
+	conn := d.dial(t)
+	raw := post("/v1/data/a", pluginInput)
+	if _, err := conn.Write([]byte(raw[:len(raw)-1])); err != nil {
+		t.Fatal(err)
+	}
+	half, ok := conn.(*net.TCPConn)
+	if !ok {
+		t.Fatalf("a %T", conn)
+	}
+	if err := half.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	reply := receive(t, bufio.NewReader(conn), raw)
+	if !strings.Contains(reply.body, `"allow":false`) || !strings.Contains(d.request(t).Malformed, "can't be read") {
+		t.Errorf("%s %s, malformed %q", reply.Status, reply.body, d.request(t).Malformed)
 	}
 }

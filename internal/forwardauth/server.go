@@ -14,10 +14,10 @@ import (
 const (
 	// maxHeader is what a gateway's largest request needs: Envoy takes 60 KiB
 	// of headers by default, nginx and APISIX 32 KiB.
-	maxHeader         = 64 << 10
-	readHeaderTimeout = 5 * time.Second
-	// readTimeout is for the opa plugin's body; no other is waited for.
-	readTimeout  = 10 * time.Second
+	maxHeader = 64 << 10
+	// readTimeout is for a request's head and, of the opa plugin, the body; no
+	// other body is waited for. Answers have time left after it.
+	readTimeout  = 5 * time.Second
 	writeTimeout = 10 * time.Second
 	// idleTimeout is longer than any gateway's own by default (Envoy: 1 h), so
 	// that it is the gateway who closes a pooled connection. Closed by us, it
@@ -40,7 +40,7 @@ func NewServer(handler http.Handler) *Server {
 		Handler:                      handler,
 		Protocols:                    &protocols,
 		MaxHeaderBytes:               maxHeader,
-		ReadHeaderTimeout:            readHeaderTimeout,
+		ReadHeaderTimeout:            readTimeout,
 		ReadTimeout:                  readTimeout,
 		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  idleTimeout,
