@@ -10,7 +10,7 @@ import (
 
 // proven is what the authenticators found in a request.
 type proven struct {
-	proofs []access.Proof
+	proofs []proof
 	// rejection is the first one in order; rejected are the kinds that
 	// rejected, for the challenges.
 	rejection *access.Rejection
@@ -18,48 +18,55 @@ type proven struct {
 	fault     error
 }
 
+// proof is one kind's. The credential's own kind may be another: an issuer's
+// token is proven by the JWT authenticator.
+type proof struct {
+	access.Proof
+	kind access.Kind
+}
+
 // authenticate asks every believed authenticator: each credential of a
 // believed kind is proven, not only the first.
 func (r *Rules) authenticate(ctx context.Context, req *access.Request, route *Route) proven {
 	var found proven
 	for _, a := range r.believed[route] {
-		proof, err := a.Authenticate(ctx, req)
-		found.add(a.Kind(), proof, err)
+		p, err := a.Authenticate(ctx, req)
+		found.add(proof{p, a.Kind()}, err)
 		if req.Explain.On() {
-			req.Explain.Note("authenticate", string(a.Kind())+": "+outcome(proof, err))
+			req.Explain.Note("authenticate", string(a.Kind())+": "+outcome(p, err))
 		}
 	}
 	return found
 }
 
-func (p *proven) add(kind access.Kind, proof access.Proof, err error) {
+func (p *proven) add(found proof, err error) {
 	var rejection *access.Rejection
 	switch {
-	case err == nil && proof.Identity.Anonymous():
-		p.fault = fmt.Errorf("%s: proof without a consumer", kind)
+	case err == nil && found.Identity.Anonymous():
+		p.fault = fmt.Errorf("%s: proof without a consumer", found.kind)
 	case err == nil:
-		p.proofs = append(p.proofs, proof)
+		p.proofs = append(p.proofs, found)
 	case errors.Is(err, access.ErrNoCredential):
 	case errors.As(err, &rejection):
-		p.rejected = append(p.rejected, kind)
+		p.rejected = append(p.rejected, found.kind)
 		if p.rejection == nil {
 			p.rejection = rejection
 		}
 	case p.fault == nil:
-		p.fault = fmt.Errorf("%s: %w", kind, err)
+		p.fault = fmt.Errorf("%s: %w", found.kind, err)
 	}
 }
 
-func outcome(proof access.Proof, err error) string {
+func outcome(found access.Proof, err error) string {
 	switch {
 	case errors.Is(err, access.ErrNoCredential):
 		return "no credential"
 	case err != nil:
 		return "refused, " + err.Error()
-	case proof.Identity.Anonymous():
+	case found.Identity.Anonymous():
 		return "proof without a consumer"
 	}
-	return "proved consumer " + proof.Identity.Consumer.Name + " by credential " + proof.Identity.Credential.ID
+	return "proved consumer " + found.Identity.Consumer.Name + " by credential " + found.Identity.Credential.ID
 }
 
 // identity says what the findings alone decide: a rejection outranks a fault,
@@ -103,10 +110,10 @@ func (p *proven) disagree() bool {
 
 // join makes one identity of several proofs of one consumer; the first names
 // the credential.
-func join(proofs []access.Proof) *access.Identity {
+func join(proofs []proof) *access.Identity {
 	id := *proofs[0].Identity
-	for _, proof := range proofs[1:] {
-		more := proof.Identity
+	for i := range proofs[1:] {
+		more := proofs[1+i].Identity
 		id.Scopes = union(id.Scopes, more.Scopes)
 		id.Roles = union(id.Roles, more.Roles)
 		id.Groups = union(id.Groups, more.Groups)

@@ -68,6 +68,8 @@ type hearing struct {
 	found    proven
 	identity *access.Identity
 	aliases  []string
+	// assertion is the identity, signed for the upstream.
+	assertion string
 }
 
 // hear is the story of a request: read, route, authenticate, constrain,
@@ -106,7 +108,7 @@ func (h *hearing) hear(ctx context.Context) access.Verdict {
 	if !decision.Allowed {
 		return h.denyByPolicy(&decision)
 	}
-	return h.allow(&decision)
+	return h.allow(ctx, &decision)
 }
 
 func (h *hearing) question() *Question {

@@ -75,7 +75,8 @@ type situation struct {
 	policy   fakePolicy
 	request  access.Request
 	managed  map[string]string
-	show     bool // credentials are not hidden
+	vouch    gate.Assertion
+	forward  []access.Kind
 }
 
 func ordinary() situation {
@@ -101,7 +102,7 @@ func (s *situation) check(t *testing.T) access.Verdict {
 	rules, err := gate.NewRules(gate.Config{
 		Revision: "r1", Routes: []gate.Route{s.route}, Policy: &s.policy, Managed: managed,
 		Authenticators: []gate.Authenticator{s.key, s.jwt}, CredentialHeaders: []string{"x-api-key", "authorization"},
-		HideCredentials: !s.show,
+		Assertion: s.vouch, Forward: s.forward,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -297,12 +298,136 @@ func TestAllowCarriesIdentity(t *testing.T) {
 	if diff := cmp.Diff([]string{"x_consumer_username", "x-consumer.id", "x-api-key"}, v.Remove); diff != "" {
 		t.Error(diff)
 	}
-	s.show = true
-	if v := s.check(t); len(v.Remove) != 2 {
-		t.Errorf("removed %v, want the aliases alone when credentials are shown", v.Remove)
-	}
 	if diff := cmp.Diff([]access.Param{{Name: "id", Value: "7"}}, s.policy.asked.Params); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestForward: what is forwarded is chosen by the kind that proved it, not by
+// where it stood or by the kind of the record.
+func TestForward(t *testing.T) {
+	for name, test := range map[string]struct {
+		forward []access.Kind
+		remove  []string
+		query   []string
+	}{
+		"none":    {nil, []string{"authorization"}, []string{"api_key"}},
+		"one":     {[]access.Kind{access.KindJWT}, nil, []string{"api_key"}},
+		"another": {[]access.Kind{access.KindAPIKey}, []string{"authorization"}, nil},
+		"unused":  {[]access.Kind{access.KindBasic, access.KindIssuer}, []string{"authorization"}, []string{"api_key"}},
+		"both":    {[]access.Kind{access.KindJWT, access.KindAPIKey}, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ordinary()
+			s.key.proof.From = access.Location{Query: "api_key"}
+			token := proof("alice", func(id *access.Identity) { id.Credential.Kind = access.KindIssuer })
+			token.From = access.Location{Header: "authorization"}
+			s.jwt, s.forward = fakeKind{kind: access.KindJWT, proof: token}, test.forward
+			v := s.check(t)
+			if diff := cmp.Diff(test.remove, v.Remove) + cmp.Diff(test.query, v.RemoveQuery); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestForwardedOnlyByAll: one place that proved two kinds is forwarded only
+// when both are.
+func TestForwardedOnlyByAll(t *testing.T) {
+	s := ordinary()
+	s.jwt, s.forward = fakeKind{kind: access.KindJWT, proof: proof("alice")}, []access.Kind{access.KindJWT}
+	if diff := cmp.Diff([]string{"x-api-key"}, s.check(t).Remove); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// fakeSigner writes down what it was asked to sign.
+type fakeSigner struct{ err error }
+
+func (f fakeSigner) Sign(_ context.Context, req *access.Request, id *access.Identity, decisionID string) (string, error) {
+	return strings.Join([]string{id.Consumer.Name, req.Method, req.Path, decisionID}, " "), f.err
+}
+
+func header(t *testing.T, v *access.Verdict, name string) string {
+	t.Helper()
+	var values []string
+	for _, h := range v.Managed {
+		if h.Name == name {
+			values = append(values, h.Value)
+		}
+	}
+	if len(values) != 1 {
+		t.Fatalf("%s stands in the verdict as %q, want it once", name, values)
+	}
+	return values[0]
+}
+
+func TestAssertion(t *testing.T) {
+	const name = "X-Postern-Identity"
+	s := ordinary()
+	s.vouch = gate.Assertion{Header: name, Signer: fakeSigner{}}
+	s.request.Headers = access.Headers{{Name: "x-postern-identity", Value: "forged"}, {Name: "x_postern.identity", Value: "forged"}}
+	s.policy.decision.Headers = []access.Header{{Name: "x-postern-identity", Value: "forged"}}
+	v := s.check(t)
+	if got := header(t, &v, name); got != "alice GET /orders/7 d1" {
+		t.Errorf("assertion %q", got)
+	}
+	if diff := cmp.Diff([]string{"x_postern.identity", "x-api-key"}, v.Remove); diff != "" || len(v.Upstream) != 0 {
+		t.Errorf("set by policy %v, removed %s", v.Upstream, diff)
+	}
+
+	s.request.Door = access.Traefik
+	if v := s.check(t); v.Reason.Code != access.CodeMalformedRequest {
+		t.Errorf("an alias at a door that removes none: %s", v.Reason.Code)
+	}
+	s.request.Door, s.request.Headers = access.GRPC, access.Headers{{Name: "connection", Value: "X-Postern-Identity"}}
+	if v := s.check(t); v.Reason.Code != access.CodeMalformedRequest {
+		t.Errorf("a Connection header that names it: %s", v.Reason.Code)
+	}
+}
+
+// TestAssertionIsForProvenAndAllowed: who is anonymous or refused gets none,
+// and nobody is asked to sign one.
+func TestAssertionIsForProvenAndAllowed(t *testing.T) {
+	const name = "X-Postern-Identity"
+	s := ordinary()
+	s.vouch = gate.Assertion{Header: name, Signer: fakeSigner{errors.New("no entropy")}}
+	v := s.check(t)
+	if v.Reason.Code != access.CodeFault || len(v.Managed) != 0 || !strings.Contains(v.Reason.Detail, "no entropy") {
+		t.Errorf("a signer that fails: %+v", v)
+	}
+	s.policy.decision.Allowed = false
+	if v := s.check(t); v.Reason.Code != access.CodeDeniedByPolicy || len(v.Managed) != 0 {
+		t.Errorf("denied by policy: %+v", v)
+	}
+	s.policy.decision.Allowed = true
+	s.key.err = access.ErrNoCredential
+	if v := s.check(t); v.Status != 401 || len(v.Managed) != 0 {
+		t.Errorf("no credential: %+v", v)
+	}
+	s.route.Anonymous = true
+	if v := s.check(t); v.Outcome() != access.Allowed || header(t, &v, name) != "" {
+		t.Errorf("anonymous: %+v", v)
+	}
+}
+
+func TestClientID(t *testing.T) {
+	read, err := gate.Field("identity.client_id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, claims := range map[string]map[string]any{
+		"shop":  {"azp": "shop", "client_id": "other"},
+		"other": {"azp": "", "client_id": "other"},
+		"third": {"azp": []any{"shop"}, "client_id": "third"},
+		"":      {"sub": "shop"},
+	} {
+		if got := read(&access.Identity{Claims: claims}); got != want {
+			t.Errorf("%v: %q, want %q", claims, got, want)
+		}
+	}
+	if got := read(access.AnonymousIdentity()); got != "" {
+		t.Errorf("anonymous: %q", got)
 	}
 }
 
@@ -397,7 +522,15 @@ func TestRouteNamedByTheGateway(t *testing.T) {
 
 func TestRulesAreChecked(t *testing.T) {
 	yes := &fakePolicy{}
+	vouch := func(header string, signer gate.Signer) gate.Config {
+		return gate.Config{Policy: yes, CredentialHeaders: []string{"x-api-key"}, Assertion: gate.Assertion{Header: header, Signer: signer}}
+	}
 	for name, c := range map[string]gate.Config{
+		"an assertion without a signer":               vouch("X-Postern-Identity", nil),
+		"an assertion without a header":               vouch("", fakeSigner{}),
+		"an assertion in the decision id's header":    vouch("x-decision-id", fakeSigner{}),
+		"an assertion in a credential's header":       vouch("X-API-Key", fakeSigner{}),
+		"an assertion whose name is read in two ways": vouch("X_Postern_Identity", fakeSigner{}),
 		"no policy":                {},
 		"a kind nobody proves":     {Policy: yes, Default: gate.Route{Authenticate: gate.Authenticate{Kinds: []access.Kind{access.KindJWT}}}},
 		"a route without a name":   {Policy: yes, Routes: []gate.Route{{}}},

@@ -78,6 +78,7 @@ func Manage(fields map[string]string) ([]ManagedHeader, error) {
 //	consumer.name, .display_name, .environment, .groups, .roles, .labels.NAME
 //	credential.id, .kind
 //	identity.scopes, .roles, .groups, .issuer, .claims.NAME[.NAME…]
+//	identity.client_id       the token's azp, else its client_id
 //
 // Lists are joined with ", ".
 func Field(name string) (func(*access.Identity) string, error) {
@@ -106,12 +107,24 @@ var fields = map[string]func(*access.Identity) string{
 	"identity.scopes":       func(id *access.Identity) string { return list(id.Scopes) },
 	"identity.roles":        func(id *access.Identity) string { return list(id.Roles) },
 	"identity.groups":       func(id *access.Identity) string { return list(id.Groups) },
+	"identity.client_id":    clientID,
 	"identity.issuer":       func(id *access.Identity) string { return id.Issuer },
 }
 
 func anonymousText(id *access.Identity) string {
 	if id.Anonymous() {
 		return "true"
+	}
+	return ""
+}
+
+// clientID names the client that a token was issued to: "azp" in OpenID
+// Connect (Core section 2), "client_id" in RFC 9068 and RFC 7662.
+func clientID(id *access.Identity) string {
+	for _, claim := range []string{"azp", "client_id"} {
+		if text, ok := id.Claims[claim].(string); ok && text != "" {
+			return text
+		}
 	}
 	return ""
 }

@@ -41,6 +41,13 @@ type Policy interface {
 	Decide(ctx context.Context, q *Question) (access.Decision, error)
 }
 
+// Signer vouches for an identity to the upstream, in a value that can stand in
+// a header. It is asked only for requests that are let through with a
+// consumer. An error is a fault. It is called by many goroutines at once.
+type Signer interface {
+	Sign(ctx context.Context, req *access.Request, id *access.Identity, decisionID string) (string, error)
+}
+
 // Recorder notes verdicts. It must not block the request.
 type Recorder interface {
 	Record(req *access.Request, verdict *access.Verdict, took time.Duration)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -117,7 +118,10 @@ func (h *hearing) reserved(name string) bool {
 
 // allow lets the request through with the identity in the managed headers. A
 // value that can't stand in a header is a fault: it is never emitted.
-func (h *hearing) allow(d *access.Decision) access.Verdict {
+func (h *hearing) allow(ctx context.Context, d *access.Decision) access.Verdict {
+	if err := h.vouch(ctx); err != nil {
+		return h.fault("identity assertion: " + err.Error())
+	}
 	v := h.sign(access.Allow())
 	v.Managed = make([]access.Header, len(h.rules.Managed))
 	for i := range h.rules.Managed {
@@ -132,10 +136,21 @@ func (h *hearing) allow(d *access.Decision) access.Verdict {
 	return v
 }
 
+// vouch has the identity signed for the upstream, where the rules say so.
+// There is nothing to vouch for in an anonymous one.
+func (h *hearing) vouch(ctx context.Context) (err error) {
+	if h.rules.Assertion.Signer != nil && !h.identity.Anonymous() {
+		h.assertion, err = h.rules.Assertion.Signer.Sign(ctx, h.req, h.identity, h.id)
+	}
+	return err
+}
+
 func (h *hearing) managedValue(m *ManagedHeader) string {
 	switch {
 	case m.Name == DecisionIDHeader:
 		return h.id
+	case m.Name == h.rules.Assertion.Header:
+		return h.assertion
 	case m.Value == nil:
 		return ""
 	}
@@ -153,14 +168,14 @@ func printable(value string) bool {
 	return true
 }
 
-// hide takes from the request the credentials that proved it, and the aliases
-// of managed headers.
+// hide takes from the request the credentials that proved it, but for those
+// that are forwarded, and the aliases of managed headers.
 func (h *hearing) hide(v *access.Verdict) {
 	v.Remove = h.aliases
-	if !h.rules.HideCredentials {
-		return
-	}
 	for i := range h.found.proofs {
+		if slices.Contains(h.rules.Forward, h.found.proofs[i].kind) {
+			continue
+		}
 		from := h.found.proofs[i].From
 		if from.Query != "" {
 			v.RemoveQuery = append(v.RemoveQuery, from.Query)

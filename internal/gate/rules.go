@@ -21,11 +21,23 @@ type Config struct {
 	Authenticators []Authenticator
 	Policy         Policy
 	Managed        []ManagedHeader
+	// Assertion vouches for the identity in a managed header of its own; its
+	// zero value vouches for nothing.
+	Assertion Assertion
 	// CredentialHeaders are the headers that may hold a credential, in lower
 	// case.
 	CredentialHeaders []string
-	// HideCredentials keeps what proved the consumer from the upstream.
-	HideCredentials bool
+	// Forward are the kinds whose credentials reach the upstream. What proved
+	// the consumer is kept from it otherwise.
+	Forward []access.Kind
+}
+
+// Assertion is a signed identity for the upstream and the header that it
+// stands in.
+type Assertion struct {
+	// Header is spelt as it is sent.
+	Header string
+	Signer Signer
 }
 
 // Rules are an immutable, checked Config. All that one request sees comes from
@@ -48,7 +60,9 @@ func NewRules(c Config) (*Rules, error) {
 	}
 	c.Routes = slices.Clone(c.Routes)
 	r := &Rules{Config: c, named: map[string]*Route{}, believed: map[*Route][]Authenticator{}}
-	r.nameHeaders()
+	if err := r.nameHeaders(); err != nil {
+		return nil, err
+	}
 	if err := r.believe(&r.Default); err != nil {
 		return nil, err
 	}
@@ -67,7 +81,7 @@ func NewRules(c Config) (*Rules, error) {
 
 // nameHeaders collects the managed names and those that a Connection header
 // must not name.
-func (r *Rules) nameHeaders() {
+func (r *Rules) nameHeaders() error {
 	r.Managed = append(slices.Clone(r.Managed), ManagedHeader{Name: DecisionIDHeader})
 	r.managed, r.guarded = map[string]bool{}, map[string]bool{}
 	for _, h := range r.Managed {
@@ -77,6 +91,27 @@ func (r *Rules) nameHeaders() {
 	for _, name := range r.CredentialHeaders {
 		r.guarded[name] = true
 	}
+	return r.nameAssertion()
+}
+
+// nameAssertion makes the assertion's header a managed one. It shares its
+// header with nothing: neither would then say what it seems to.
+func (r *Rules) nameAssertion() error {
+	if r.Assertion == (Assertion{}) {
+		return nil
+	}
+	name := strings.ToLower(r.Assertion.Header)
+	switch {
+	case r.Assertion.Signer == nil || name == "":
+		return errors.New("an assertion needs both a header and a signer")
+	case foldName(name) != name:
+		return fmt.Errorf("the assertion's header %s has _ or . in its name, which programs read in two ways", r.Assertion.Header)
+	case r.guarded[name]:
+		return fmt.Errorf("the assertion's header %s is a credential's or tells of something else already", r.Assertion.Header)
+	}
+	r.Managed = append(r.Managed, ManagedHeader{Name: r.Assertion.Header})
+	r.managed[name], r.guarded[name] = true, true
+	return nil
 }
 
 // believe finds the authenticators of a route's kinds. A kind that nobody

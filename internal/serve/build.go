@@ -65,7 +65,7 @@ func (b *builder) build(ctx context.Context, c *config.Config, last *built) (*bu
 	}
 	next.revision = revisionOf(c.Revision, next.consumers.Revision(), next.policy.Revision())
 	var err error
-	if next.issuers, err = b.issuers(c, last); err != nil {
+	if next.issuers, err = b.issuers(ctx, c, last); err != nil {
 		return nil, err
 	}
 	if next.rules, err = gate.NewRules(b.gateConfig(next)); err != nil {
@@ -85,7 +85,7 @@ func (b *builder) gateConfig(next *built) gate.Config {
 		Policy:            b.observer.Policy(next.policy),
 		Managed:           c.Identity,
 		CredentialHeaders: credentialHeaders(c.Authentication),
-		HideCredentials:   c.Authentication.HideCredentials,
+		Forward:           forwarded(c.Authentication),
 	}
 }
 
@@ -162,6 +162,14 @@ func credentialHeaders(a config.Authentication) []string {
 	return names
 }
 
+// forwarded are the kinds whose credentials reach the upstream.
+func forwarded(a config.Authentication) []access.Kind {
+	if a.HideCredentials {
+		return nil
+	}
+	return a.Order
+}
+
 func (b *builder) compile(ctx context.Context, c config.Policy) (*policy.Snapshot, error) {
 	return policy.Compile(ctx, policy.Options{
 		Directory:       c.Directory,
@@ -176,7 +184,7 @@ func (b *builder) compile(ctx context.Context, c config.Policy) (*policy.Snapsho
 
 // issuers opens the key sets, or keeps those of last. They fetch for longer
 // than a reload takes, so they end at Close and not with a context of it.
-func (b *builder) issuers(c *config.Config, last *built) (*bearer.Issuers, error) {
+func (b *builder) issuers(ctx context.Context, c *config.Config, last *built) (*bearer.Issuers, error) {
 	if last != nil && reflect.DeepEqual(last.config.Authentication.JWT.Issuers, c.Authentication.JWT.Issuers) {
 		return last.issuers, nil
 	}
@@ -189,7 +197,7 @@ func (b *builder) issuers(c *config.Config, last *built) (*bearer.Issuers, error
 			Roles: issuer.Roles, Groups: issuer.Groups, Scopes: issuer.Scopes, MaxStale: issuer.MaxStale,
 		}
 	}
-	return bearer.OpenIssuers(context.Background(), configs, bearer.Deps{Logger: b.logger, Now: b.now})
+	return bearer.OpenIssuers(context.WithoutCancel(ctx), configs, bearer.Deps{Logger: b.logger, Now: b.now})
 }
 
 // closeUnless ends what a build opened and other does not use.
