@@ -42,11 +42,29 @@ type ask func(t *testing.T, r *request) seen
 // TestEveryCaseThroughEveryDoor runs the program on deploy/example. All doors
 // must give the same verdict, code and identity.
 func TestEveryCaseThroughEveryDoor(t *testing.T) {
+	runCases(t, harness.StartPostern(t, "../../deploy/example"), 1)
+}
+
+// TestCacheMakesNoDifference sends every case again where nothing is
+// remembered, and twice where what the first answer left is remembered.
+func TestCacheMakesNoDifference(t *testing.T) {
+	t.Run("off", func(t *testing.T) {
+		dir := harness.Example(t)
+		harness.Edit(t, dir+"/postern.yaml", "max_memory: 64MiB", "max_memory: 0")
+		runCases(t, harness.StartPostern(t, dir), 1)
+	})
+	t.Run("warm", func(t *testing.T) {
+		runCases(t, harness.StartPostern(t, "../../deploy/example"), 2)
+	})
+}
+
+// runCases sends every case through every door so many times.
+func runCases(t *testing.T, postern *harness.Postern, times int) {
+	t.Helper()
 	all, err := cases.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	postern := harness.StartPostern(t, "../../deploy/example")
 	maker, err := cases.NewMaker("../keys", time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +87,11 @@ func TestEveryCaseThroughEveryDoor(t *testing.T) {
 			}
 			for _, door := range cases.Doors() {
 				if c.Through(door) {
-					t.Run(string(door), func(t *testing.T) { check(t, door, &c.Expect, doors[door](t, r)) })
+					t.Run(string(door), func(t *testing.T) {
+						for range times {
+							check(t, door, &c.Expect, doors[door](t, r))
+						}
+					})
 				}
 			}
 		})
