@@ -244,6 +244,34 @@ func TestPlacesThatAreNotConfigured(t *testing.T) {
 	}
 }
 
+// What is yielded is the header X-API-Key alone, and only where it is asked for.
+func TestYieldsToSignedRequests(t *testing.T) {
+	signed := func(h access.Headers) bool {
+		_, lines := h.Get("x-signature")
+		return lines > 0
+	}
+	yielding, plain := setUp(t, apikey.Config{In: everywhere, Yields: signed}, 1<<20), setUp(t, apikey.Config{In: everywhere}, 1<<20)
+	for name, tt := range map[string]struct {
+		req             *access.Request
+		yielded, before string
+	}{
+		"a key":                     {headers("x-api-key: " + goodKey), "good", "good"},
+		"a key id":                  {headers("x-api-key: id", "x-signature: 00"), "none", "invalid"},
+		"a key, signed":             {headers("x-api-key: "+goodKey, "x-signature: 00"), "none", "good"},
+		"two lines, signed":         {headers("x-api-key: a", "x-api-key: b", "x-signature: 00"), "none", "invalid"},
+		"a key id and a key":        {headers("x-api-key: id", "x-signature: 00", "authorization: ApiKey "+goodKey), "good", "invalid"},
+		"a key id and an own key":   {headers("x-api-key: id", "x-signature: 00", "authorization: Bearer "+ownKey), "own", "invalid"},
+		"a key id and a bad scheme": {headers("x-api-key: id", "x-signature: 00", "authorization: ApiKey"), "invalid", "invalid"},
+	} {
+		if got := answer(yielding.Authenticate(context.Background(), tt.req)); got != tt.yielded {
+			t.Errorf("%s: got %s, want %s", name, got, tt.yielded)
+		}
+		if got := answer(plain.Authenticate(context.Background(), tt.req)); got != tt.before {
+			t.Errorf("%s, yielding nothing: got %s, want %s", name, got, tt.before)
+		}
+	}
+}
+
 func TestOnePlaceNamedTwice(t *testing.T) {
 	b := setUp(t, apikey.Config{In: []apikey.Location{{Header: "X-API-Key"}, {Header: "x-api-key"}}}, 1<<20)
 	if got := answer(b.Authenticate(context.Background(), headers("x-api-key: "+goodKey))); got != "good" {

@@ -30,6 +30,9 @@ func placesOf(locations []Location) []place {
 	return places
 }
 
+// isShared reports that signed requests have their key's id in the place.
+func (p *place) isShared() bool { return p.location.Header == "x-api-key" && p.scheme == "" }
+
 // String names the place for logs.
 func (p *place) String() string {
 	switch {
