@@ -55,6 +55,7 @@ func (r *reader) read(check *authv3.CheckRequest) *access.Request {
 		Metadata:   metadataOf(attributes),
 	}
 	req.Client = canon.ClientAddr(req.Source.Address.Addr(), nil, r.trusted)
+	req.Trusted = r.trusted.Contains(req.Client)
 	if http := attributes.GetRequest().GetHttp(); http != nil {
 		req.Malformed = r.readHTTP(req, http)
 	} else {
@@ -159,7 +160,7 @@ func lineValue(line *corev3.HeaderValue) string {
 // trusted proxy's: Envoy has walked the header itself, and without
 // use_remote_address the header is the client's own text.
 func (r *reader) walkForwardedFor(req *access.Request) {
-	if !r.trusted.Contains(req.Client) {
+	if !req.Trusted {
 		return
 	}
 	var lines []string

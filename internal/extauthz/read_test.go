@@ -187,6 +187,41 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
+// What a proxy forwards of its client is believed by who is connected to
+// Envoy, not by what X-Forwarded-For says.
+func TestTrustIsInThePeer(t *testing.T) {
+	trusted := canon.NewTrusted([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
+	for _, tt := range []struct {
+		name   string
+		source *authv3.AttributeContext_Peer
+		want   bool
+	}{
+		{"a trusted proxy", peer("10.0.0.1", 1), true},
+		{"mapped", peer("::ffff:10.0.0.1", 1), true},
+		{"another", peer("192.0.2.1", 1), false},
+		{"none", nil, false},
+	} {
+		check := ask(func(a *authv3.AttributeContext) {
+			a.Source = tt.source
+			a.Request.Http.Headers = map[string]string{
+				"x-forwarded-for": "10.0.0.9", "X-Forwarded-Client-Cert": "Hash=1", "Client-Cert": ":AQ==:",
+			}
+		})
+		got := readBy(t, check, extauthz.Options{Trusted: trusted})
+		if got.Trusted != tt.want {
+			t.Errorf("%s: trusted %v", tt.name, got.Trusted)
+		}
+		for name, want := range map[string]string{"x-forwarded-client-cert": "Hash=1", "client-cert": ":AQ==:"} {
+			if value, lines := got.Headers.Get(name); value != want || lines != 1 {
+				t.Errorf("%s: %s is %q in %d lines", tt.name, name, value, lines)
+			}
+		}
+		if readBy(t, check, extauthz.Options{}).Trusted {
+			t.Errorf("%s: trusted by a door that trusts nobody", tt.name)
+		}
+	}
+}
+
 func TestPeersAndBody(t *testing.T) {
 	got := readBy(t, ask(func(a *authv3.AttributeContext) {
 		a.Source.Principal, a.Source.Certificate = "spiffe://td/a", "-----BEGIN%20"

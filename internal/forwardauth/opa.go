@@ -64,8 +64,8 @@ func readInput(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // readOPA makes the client's request of the plugin's input.
 func (h *handler) readOPA(r *http.Request, entrypoint string, body []byte, err error) *access.Request {
-	req := &access.Request{Door: access.OPA, Time: h.now(), Size: -1}
-	if !h.believes(peerOf(r)) {
+	req := &access.Request{Door: access.OPA, Time: h.now(), Size: -1, Trusted: h.believes(peerOf(r))}
+	if !req.Trusted {
 		return malformed(req, errors.New("the peer is not among the trusted proxies, so its input counts for nothing"))
 	}
 	if err == nil {

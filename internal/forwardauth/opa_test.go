@@ -56,7 +56,7 @@ func TestPluginInput(t *testing.T) {
 		t.Error("not allowed")
 	}
 	want := &access.Request{
-		Door: access.OPA, Entrypoint: "postern/authz/allow", Size: -1,
+		Door: access.OPA, Entrypoint: "postern/authz/allow", Size: -1, Trusted: true,
 		Method: "GET", Scheme: "https", Host: "api.example.com", RawHost: "api.example.com",
 		Path: "/a b/c", RawPath: "/a b/c?x=1&x=2&y&z=%C3%BC+%26", Query: "x=1&x=2&y&z=%C3%BC+%26",
 		Headers: access.Headers{

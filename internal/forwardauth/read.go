@@ -23,9 +23,10 @@ func (h *handler) read(d *Dialect, r *http.Request, rest string) *access.Request
 		Headers: headers(r.Header, d.Consumed),
 		Size:    -1, // these doors never see the body, and its announcement is the gateway's own business
 		Client:  h.client(peer, r.Header["X-Forwarded-For"]),
+		Trusted: h.believes(peer),
 	}
 	req.Source.Address = netip.AddrPortFrom(req.Client, 0)
-	if d.Forwarded && !h.believes(peer) {
+	if d.Forwarded && !req.Trusted {
 		return malformed(req, errors.New("the peer is not among the trusted proxies, so nothing says what it asks about"))
 	}
 	question, err := d.Question(r, rest)

@@ -1,6 +1,7 @@
 package forwardauth_test
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"slices"
@@ -234,6 +235,39 @@ func TestPeers(t *testing.T) {
 			t.Errorf("client %v", req.Client)
 		}
 	})
+}
+
+// A certificate that a peer forwards is shown, with what the peer is worth.
+func TestForwardedCertificates(t *testing.T) {
+	input := `{"input":{"request":{"method":"GET","scheme":"http","host":"a.test","port":80,"path":"/a","headers":{"X-Forwarded-Client-Cert":"Hash=1","client-cert":":AQ==:"}}}}`
+	raw := map[string]string{
+		"data API": lines("POST /v1/data/postern/authz/allow HTTP/1.1", "Host: door.test", fmt.Sprintf("Content-Length: %d", len(input))) + input,
+	}
+	for _, name := range []string{"apisix", "nginx", "traefik", "caddy", "haproxy", "envoy/a"} {
+		raw[name] = lines("GET /forward-auth/"+name+" HTTP/1.1", "Host: door.test", "X-Forwarded-Uri: /a", "X-Forwarded-Method: GET",
+			"X-Forwarded-Client-Cert: Hash=1", "Client-Cert: :AQ==:")
+	}
+	doors := map[bool]*door{true: open(t, loopback()), false: open(t, nobody)}
+	for trusted, d := range doors {
+		for name, question := range raw {
+			d.send(t, question)
+			req := d.request(t)
+			if req.Trusted != trusted {
+				t.Errorf("%s: trusted %v, want %v", name, req.Trusted, trusted)
+			}
+			if name == "data API" && !trusted {
+				continue // of such a peer's input nothing is read
+			}
+			for header, want := range map[string]string{"x-forwarded-client-cert": "Hash=1", "client-cert": ":AQ==:"} {
+				checkHeader(t, req, header, want)
+			}
+		}
+	}
+	d := openOn(t, "unix", t.TempDir()+"/door.sock", nobody)
+	d.send(t, raw["caddy"])
+	if !d.request(t).Trusted {
+		t.Error("the peer of a Unix socket is not trusted")
+	}
 }
 
 func TestRequestID(t *testing.T) {
