@@ -26,10 +26,10 @@ type door interface {
 
 // run leaves without a failed request: first the word spreads that this
 // instance isn't ready, then no new work is taken, then what is under way ends.
-func (d Drain) run(status *status, pause func(time.Duration), calls *grpc.Server, doors door) {
+func (d Drain) run(ctx context.Context, status *status, pause func(time.Duration), calls *grpc.Server, doors door) {
 	status.drain()
 	pause(d.NotReady)
-	ctx, cancel := context.WithTimeout(context.Background(), d.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	var ended sync.WaitGroup
 	ended.Go(func() { stopCalls(ctx, calls) })

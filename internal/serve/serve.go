@@ -51,7 +51,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.close(ctx)
 	return s.run(ctx)
 }
 
@@ -79,11 +79,11 @@ func open(ctx context.Context, o Options) (*server, error) {
 	c = withAddresses(c, o)
 	s := &server{config: c, status: newStatus()}
 	if err := s.assemble(ctx, o); err != nil {
-		s.close()
+		s.close(ctx)
 		return nil, err
 	}
-	if err := s.listen(); err != nil {
-		s.close()
+	if err := s.listen(ctx); err != nil {
+		s.close(ctx)
 		return nil, err
 	}
 	s.announce(o.Ready)
@@ -168,9 +168,9 @@ func (s *server) tls(files config.TLS) (*tls.Config, error) {
 }
 
 // listen opens the listeners: gRPC, HTTP, admin.
-func (s *server) listen() error {
+func (s *server) listen(ctx context.Context) error {
 	for _, l := range []config.Listener{s.config.Listen.GRPC, s.config.Listen.HTTP, s.config.Listen.Admin} {
-		listener, err := listen(l.Address)
+		listener, err := listen(ctx, l.Address)
 		if err != nil {
 			return fmt.Errorf("listen on %s: %w", l.Address, err)
 		}
@@ -190,7 +190,7 @@ func (s *server) announce(ready func(Addresses)) {
 
 // run serves until ctx ends or a listener breaks; either way everything ends.
 func (s *server) run(ctx context.Context) error {
-	work, stop := context.WithCancel(context.Background())
+	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // it ends after the drain
 	defer stop()
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGHUP)
@@ -240,7 +240,7 @@ func (s *server) leave(ctx, work context.Context) error {
 		return nil
 	}
 	s.logger.Info("draining", "not_ready", s.config.Listen.Drain.NotReady.String(), "timeout", s.config.Listen.Drain.Timeout.String())
-	Drain(s.config.Listen.Drain).run(s.status, func(d time.Duration) { pause(work, d) }, s.calls, s.doors)
+	Drain(s.config.Listen.Drain).run(work, s.status, func(d time.Duration) { pause(work, d) }, s.calls, s.doors)
 	return nil
 }
 
@@ -255,7 +255,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // close ends what open began, in the opposite order. It is safe on a half
 // assembled server.
-func (s *server) close() {
+func (s *server) close(ctx context.Context) {
 	for _, l := range s.listeners {
 		_ = l.Close() // most are closed already
 	}
@@ -266,14 +266,14 @@ func (s *server) close() {
 		s.reloader.close()
 	}
 	if s.telemetry != nil {
-		s.flush()
+		s.flush(context.WithoutCancel(ctx))
 	}
 	s.caches.close()
 }
 
 // flush hands out what was logged and measured, within a bound.
-func (s *server) flush() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func (s *server) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if err := s.telemetry.Shutdown(ctx); err != nil {
 		s.logger.Warn("telemetry could not be flushed", "error", err.Error())

@@ -63,7 +63,7 @@ func start(t *testing.T, change func(dir string)) *house {
 	if err := os.CopyFS(h.dir, os.DirFS("../../deploy/example")); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, h.dir, "postern.yaml", ":9191 ", ":0 ", ":9192 ", ":0 ", ":9193 ", ":0 ", "listen:", "listen:\n  drain: {not_ready: 300ms, timeout: 10s}")
+	edit(t, h.dir, "postern.yaml", ":9191 ", ":0 ", ":9192 ", ":0 ", ":9193 ", ":0 ", "not_ready: 5s", "not_ready: 300ms")
 	if change != nil {
 		change(h.dir)
 	}
