@@ -131,7 +131,7 @@ func (s *suite) runAliases(t *testing.T, status int) {
 // runAway stops Postern: the gateway must be closed.
 func (s *suite) runAway(t *testing.T, postern *harness.Postern, status int) {
 	t.Run("Postern is away", func(t *testing.T) {
-		postern.Stop(t)
+		postern.StopNow(t)
 		before := s.upstream.Count()
 		for _, target := range []string{"/orders/42", "/healthz"} {
 			answer := s.do(t, harness.Request{Target: target, Header: forged("X-Api-Key", mobileKey)})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -88,5 +89,21 @@ func (p *Postern) Restart(t testing.TB) {
 	// #nosec G204 -- the program under test
 	cmd := exec.Command(Binary(t), "serve", "--config", filepath.Join(p.Dir, "postern.yaml"),
 		"--grpc", p.GRPC, "--http", p.HTTP, "--admin", p.Admin)
-	p.Process = Start(t, "postern", cmd, func() error { return answers("http://"+p.Admin+"/readyz", 200) })
+	process := Start(t, "postern", cmd, func() error { return answers("http://"+p.Admin+"/readyz", 200) })
+	p.Process = process
+	t.Cleanup(func() { stopNow(t, process) })
+}
+
+// StopNow ends the program without the time that it takes to drain.
+func (p *Postern) StopNow(t testing.TB) {
+	t.Helper()
+	stopNow(t, p.Process)
+}
+
+// stopNow sends two signals: the second ends the drain that the first began.
+func stopNow(t testing.TB, p *Process) {
+	t.Helper()
+	p.Signal(t, syscall.SIGINT)
+	p.Signal(t, syscall.SIGTERM)
+	p.Wait(t)
 }
