@@ -70,15 +70,24 @@ func (h *hearing) body(code access.Code) string {
 }
 
 // challenges are the WWW-Authenticate lines of a 401, one a believed kind
-// (RFC 9110 section 11.6.1).
+// (RFC 9110 section 11.6.1). Kinds that ask for the same, such as tokens of two
+// kinds under Bearer, share a line; it tells of a rejection by any of them.
 func (h *hearing) challenges(status int) []access.Header {
 	if status != http.StatusUnauthorized || h.route == nil {
 		return nil
 	}
 	var lines []access.Header
+	at := map[string]int{}
 	for _, a := range h.rules.believed[h.route] {
 		rejected := slices.Contains(h.found.rejected, a.Kind())
-		lines = append(lines, access.Header{Name: "WWW-Authenticate", Value: a.Challenge(rejected)})
+		i, shared := at[a.Challenge(false)]
+		switch {
+		case !shared:
+			at[a.Challenge(false)] = len(lines)
+			lines = append(lines, access.Header{Name: "WWW-Authenticate", Value: a.Challenge(rejected)})
+		case rejected:
+			lines[i].Value = a.Challenge(true)
+		}
 	}
 	return lines
 }

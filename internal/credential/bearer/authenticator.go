@@ -10,8 +10,12 @@ import (
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/cache"
 	"github.com/postern-authz/postern/internal/consumer"
+	"github.com/postern-authz/postern/internal/credential/place"
 	"github.com/postern-authz/postern/internal/gate"
 )
+
+// Location is a place where a token may stand.
+type Location = place.Location
 
 // maxLeeway bounds how far clocks may be apart.
 const maxLeeway = time.Minute
@@ -31,6 +35,9 @@ type Config struct {
 	// SkipKeyForm leaves what has the form of an API key under a scheme of the
 	// Authorization header to the API keys' authenticator.
 	SkipKeyForm bool
+	// SkipOpaque leaves what has not the form of a JWS to introspection. Where a
+	// route believes JWTs alone, such a token then counts as no credential.
+	SkipOpaque bool
 	// Environments are the environments whose consumers are believed; none
 	// means that all are. An ephemeral consumer has no environment and is not
 	// asked for one.
@@ -40,7 +47,7 @@ type Config struct {
 // Authenticator proves tokens.
 type Authenticator struct {
 	config    Config
-	places    []place
+	places    place.List
 	challenge string
 	scope     string
 	issuers   *Issuers
@@ -59,7 +66,7 @@ func New(config Config, issuers *Issuers, store consumer.Store, c *cache.Cache[*
 	config.Leeway = min(max(config.Leeway, 0), maxLeeway)
 	return &Authenticator{
 		config:    config,
-		places:    placesOf(config),
+		places:    place.New(config.In, config.othersToken),
 		challenge: `Bearer realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(config.Realm) + `"`,
 		scope:     scopeOf(config, issuers, revision),
 		issuers:   issuers,
@@ -67,6 +74,13 @@ func New(config Config, issuers *Issuers, store consumer.Store, c *cache.Cache[*
 		cache:     c,
 		now:       now,
 	}
+}
+
+// othersToken says which values are another kind's: API keys in their own form,
+// opaque tokens.
+func (c Config) othersToken(at Location, value string) bool {
+	return c.SkipKeyForm && at.UnderAuthorization() && consumer.LooksLikeKey(value) ||
+		c.SkipOpaque && !place.LooksLikeJWS(value)
 }
 
 // scopeOf names all that an answer depends on beside the token and the keys.
@@ -94,7 +108,7 @@ func (a *Authenticator) Challenge(rejected bool) string {
 
 // Authenticate implements gate.Authenticator.
 func (a *Authenticator) Authenticate(ctx context.Context, req *access.Request) (access.Proof, error) {
-	raw, at, err := a.take(req)
+	raw, at, err := a.places.Take(req)
 	if err != nil {
 		return a.refuse(req, err)
 	}
@@ -105,7 +119,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, req *access.Request) (
 	if req.Explain.On() {
 		req.Explain.Note("authenticate", "jwt: "+at.String()+" holds a token of consumer "+identity.Consumer.Name)
 	}
-	return access.Proof{Identity: identity, From: access.Location{Header: at.header}}, nil
+	return access.Proof{Identity: identity, From: at.Location()}, nil
 }
 
 // identify says whose token it is, from memory where it can. Who asks why gets

@@ -155,6 +155,34 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// TestSkipOpaque: with introspection beside it, what is no JWS is not its own.
+func TestSkipOpaque(t *testing.T) {
+	config := demoConfig()
+	config.SkipOpaque = true
+	config.In = append(config.In, Location{Header: "X-Token"})
+	skipping := New(config, nil, demoRecords(), openCache(t, 0, noon), "r1", noon)
+	const invalid, missing = access.CodeInvalidCredential, access.CodeMissingCredential
+	for name, c := range map[string]struct {
+		header, value string
+		skips, takes  access.Code
+	}{
+		"a good token":           {"authorization", "Bearer " + hs(hsHead, mobile("")), "", ""},
+		"an opaque token":        {"authorization", "Bearer 2YotnFZFEjr1zCsicMWpAA", missing, invalid},
+		"an opaque token, whole": {"x-token", "2YotnFZFEjr1zCsicMWpAA", missing, missing},
+		"a JWE":                  {"authorization", "Bearer a.b.c.d.e", missing, invalid},
+		"no JWT in three parts":  {"authorization", "Bearer a.b.c", invalid, invalid},
+		"nothing":                {"authorization", "Bearer ", invalid, invalid},
+	} {
+		req := &access.Request{Headers: access.Headers{{Name: c.header, Value: c.value}}}
+		if _, err := skipping.Authenticate(context.Background(), req); codeOf(err) != c.skips {
+			t.Errorf("%s: answer %q (%v), want %q", name, codeOf(err), err, c.skips)
+		}
+		if _, err := demo(t).Authenticate(context.Background(), req); codeOf(err) != c.takes {
+			t.Errorf("%s, where none are skipped: answer %q (%v), want %q", name, codeOf(err), err, c.takes)
+		}
+	}
+}
+
 func demoKey(t *testing.T) string {
 	t.Helper()
 	key, err := consumer.NewKey("pst", "prod", strings.NewReader(strings.Repeat("0123456789abcdef", 8)))

@@ -2,9 +2,6 @@ package bearer
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/consumer"
@@ -53,19 +50,10 @@ func (c *consumerBound) identify(_ context.Context, t *token) (*access.Identity,
 	}, nil
 }
 
-// judge rejects what is disabled, of another environment or ended. Only what is
-// good in all else is called expired.
+// judge rejects what does not count now.
 func (a *Authenticator) judge(found *consumer.Found) error {
-	who, what := found.Consumer, found.Credential
-	switch {
-	case !who.Enabled:
-		return passing{access.Invalid("consumer " + who.Name + " is disabled")}
-	case !what.Enabled:
-		return passing{access.Invalid("credential " + what.ID + " of consumer " + who.Name + " is disabled")}
-	case len(a.config.Environments) > 0 && !slices.Contains(a.config.Environments, who.Environment):
-		return passing{access.Invalid(fmt.Sprintf("consumer %s is of environment %q, which is not believed here", who.Name, who.Environment))}
-	case what.Expired(a.now()):
-		return passing{access.Expired("credential " + what.ID + " of consumer " + who.Name + " expired at " + what.ExpiresAt.UTC().Format(time.RFC3339))}
+	if rejection := found.Judge(a.config.Environments, a.now()); rejection != nil {
+		return passing{rejection}
 	}
 	return nil
 }

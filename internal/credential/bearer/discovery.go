@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/postern-authz/postern/internal/claims"
 )
 
 // discoverySource finds the set through the issuer's metadata (OpenID Connect
@@ -34,7 +36,7 @@ func (s discoverySource) read(ctx context.Context) ([]byte, error) {
 
 // keysAt takes jwks_uri from metadata that are the issuer's own (section 4.3).
 func (s discoverySource) keysAt(text []byte) (string, error) {
-	metadata, err := readObject(string(text))
+	metadata, err := claims.ReadObject(string(text))
 	if err != nil {
 		return "", err
 	}

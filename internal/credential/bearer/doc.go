@@ -6,7 +6,7 @@
 // credential it claims, is settled before any key is touched, and no key of one
 // is ever tried for another.
 //
-// The story of a token: token.go, json.go and jsonscalar.go read it strictly,
+// The story of a token: token.go reads it strictly, with the help of package claims,
 // header.go and claims.go take from it what counts, find.go settles whose it
 // says it is, verify.go proves that, prove.go tells it all in order. The story
 // of an issuer's keys: keyset.go, jwk.go and publickey.go judge a set, file.go,

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/consumer"
 )
 
-// maxReference bounds what a store is asked for, in bytes.
-const maxReference = 512
+// maxName bounds the claim that names a consumer, in bytes.
+const maxName = 512
 
 // claimant is whose a token says it is. Which of the two kinds it is, and which
 // credential, is settled before any key is touched.
@@ -75,23 +74,12 @@ func (a *Authenticator) contradicts(ctx context.Context, found *consumer.Found, 
 
 // credential asks the store for a consumer's JWT credential.
 func (a *Authenticator) credential(ctx context.Context, from, value string) (*consumer.Found, error) {
-	found, err := a.lookUp(ctx, consumer.Reference{Kind: access.KindJWT, Value: value})
-	if errors.Is(err, consumer.ErrNotFound) {
+	found, err := consumer.Lookup(ctx, a.store, consumer.Reference{Kind: access.KindJWT, Value: value})
+	switch {
+	case errors.Is(err, consumer.ErrNotFound):
 		return nil, passing{access.Invalid(fmt.Sprintf("%s is %.80q, which is no issuer and no credential", from, value))}
-	}
-	return found, err
-}
-
-// lookUp asks the store, but not for what no record can be named.
-func (a *Authenticator) lookUp(ctx context.Context, ref consumer.Reference) (*consumer.Found, error) {
-	if ref.Value == "" || len(ref.Value) > maxReference || strings.ContainsFunc(ref.Value, isControl) {
-		return nil, consumer.ErrNotFound
-	}
-	found, err := a.store.Find(ctx, ref)
-	if err != nil && !errors.Is(err, consumer.ErrNotFound) {
+	case err != nil:
 		return nil, fmt.Errorf("finding a JWT credential: %w", err)
 	}
-	return found, err
+	return found, nil
 }
-
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/claims"
 	"github.com/postern-authz/postern/internal/consumer"
 )
 
@@ -22,9 +23,9 @@ type issuerBound struct {
 // of that issuer and the consumer claim's value. The same value under another
 // issuer is another credential.
 func (a *Authenticator) issuerBound(i *issuer, t *token) (claimant, error) {
-	value, _ := at(t.claims.all, i.config.ConsumerClaim)
+	value, _ := claims.At(t.claims.all, i.config.ConsumerClaim)
 	name, ok := value.(string)
-	if !ok || name == "" || len(name) > maxReference {
+	if !ok || name == "" || len(name) > maxName {
 		return nil, malformed("claim " + i.config.ConsumerClaim + " does not name a consumer")
 	}
 	return &issuerBound{a, i, name}, nil
@@ -79,65 +80,31 @@ func (b *issuerBound) identify(ctx context.Context, t *token) (*access.Identity,
 	if err != nil {
 		return nil, err
 	}
-	roles, err1 := listAt(t.claims.all, b.issuer.config.Roles)
-	groups, err2 := listAt(t.claims.all, b.issuer.config.Groups)
-	scopes, err3 := scopesAt(t.claims.all, b.issuer.config.Scopes)
+	roles, err1 := claims.List(t.claims.all, b.issuer.config.Roles)
+	groups, err2 := claims.List(t.claims.all, b.issuer.config.Groups)
+	scopes, err3 := claims.Scopes(t.claims.all, b.issuer.config.Scopes)
 	for _, err := range []error{err1, err2, err3} {
 		if err != nil {
 			return nil, err
 		}
 	}
 	identity.Claims, identity.Issuer = t.claims.all, b.issuer.config.Name
-	identity.Scopes = join(identity.Credential.Scopes, scopes)
-	identity.Roles = join(identity.Consumer.Roles, roles)
-	identity.Groups = join(identity.Consumer.Groups, groups)
+	identity.Scopes = claims.Join(identity.Credential.Scopes, scopes)
+	identity.Roles = claims.Join(identity.Consumer.Roles, roles)
+	identity.Groups = claims.Join(identity.Consumer.Groups, groups)
 	return identity, nil
 }
 
 // consumer returns whom the record ties to the claim's value, or an ephemeral
-// consumer where those are wanted. A record always counts: a consumer that is
-// disabled does not come back as an ephemeral one.
+// consumer where those are wanted.
 func (b *issuerBound) consumer(ctx context.Context) (*access.Identity, error) {
-	found, err := b.lookUp(ctx, consumer.Reference{Kind: access.KindIssuer, Issuer: b.issuer.config.Name, Value: b.name})
+	config := &b.issuer.config
+	found, err := consumer.OfIssuer(ctx, b.store, config.Name, b.name, config.UnknownConsumer == UnknownEphemeral)
 	switch {
-	case errors.Is(err, consumer.ErrNotFound) && b.issuer.config.UnknownConsumer == UnknownEphemeral:
-		return b.ephemeral(ctx)
 	case errors.Is(err, consumer.ErrNotFound):
-		return nil, passing{access.Invalid(fmt.Sprintf("issuer %s: no consumer has the value %.80q", b.issuer.config.Name, b.name))}
+		return nil, passing{access.Invalid(err.Error())}
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("finding an issuer's credential: %w", err)
 	}
 	return &access.Identity{Consumer: found.Consumer, Credential: found.Credential}, b.judge(found)
-}
-
-// ephemeral makes a consumer of the claim's value. It can't take the name of a
-// declared one: to the upstream the two would be the same.
-func (b *issuerBound) ephemeral(ctx context.Context) (*access.Identity, error) {
-	if !consumer.ValidName(b.name) {
-		return nil, passing{access.Invalid(fmt.Sprintf("issuer %s: %.80q can't be a consumer's name", b.issuer.config.Name, b.name))}
-	}
-	_, err := b.lookUp(ctx, consumer.NameReference(b.name))
-	switch {
-	case err == nil:
-		return nil, passing{access.Invalid(fmt.Sprintf("issuer %s: %.80q is the name of a declared consumer that the issuer has no credential for", b.issuer.config.Name, b.name))}
-	case !errors.Is(err, consumer.ErrNotFound):
-		return nil, err
-	}
-	return &access.Identity{
-		Consumer:   &access.Consumer{Name: b.name, Enabled: true, Ephemeral: true},
-		Credential: &access.Credential{Kind: access.KindIssuer, Enabled: true},
-	}, nil
-}
-
-// join returns the members of both lists, each once, in a new list.
-func join(a, b []string) []string {
-	var out []string
-	for _, list := range [][]string{a, b} {
-		for _, s := range list {
-			if !slices.Contains(out, s) {
-				out = append(out, s)
-			}
-		}
-	}
-	return out
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"github.com/postern-authz/postern/internal/claims"
 )
 
 // Bounds of a key set.
@@ -53,7 +55,7 @@ func parseKeySet(data []byte) (*keySet, error) {
 	if len(data) > maxSetSize {
 		return nil, malformed("key set is larger than 1 MiB")
 	}
-	document, err := readObject(string(data))
+	document, err := claims.ReadObject(string(data))
 	if err != nil {
 		return nil, within("key set", err)
 	}

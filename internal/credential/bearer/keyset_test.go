@@ -93,16 +93,3 @@ func TestFingerprintIgnoresOrderAndSeesChange(t *testing.T) {
 		}
 	}
 }
-
-func TestClaimPaths(t *testing.T) {
-	object := must(readObject(`{"a":{"b":{"c":1},"b.c":2},"a.b":{"c":3,"d":4},"https://x.test/roles":5,"e":"f"}`))
-	for path, want := range map[string]string{
-		"a.b.c": "3", "a.b.d": "4", "a.b": `{"c":3,"d":4}`, "https://x.test/roles": "5", "e": `"f"`,
-		"": "", ".": "", "e.f": "", "a.": "", ".a": "", "a..b": "", "a.x": "",
-	} {
-		value, ok := at(object, path)
-		if got := encode(value); ok != (want != "") || ok && got != want {
-			t.Errorf("at %q: %s (%v), want %s", path, got, ok, want)
-		}
-	}
-}

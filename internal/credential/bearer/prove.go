@@ -56,7 +56,7 @@ func (a *Authenticator) accept(ctx context.Context, who claimant, t *token) (*ac
 }
 
 // timely rejects what will be good later, by itself: those are passing.
-func (a *Authenticator) timely(c *claims, now time.Time) error {
+func (a *Authenticator) timely(c *claimSet, now time.Time) error {
 	latest := now.Add(a.config.Leeway)
 	switch {
 	case c.notBefore.After(latest):

@@ -3,7 +3,12 @@ package bearer
 import (
 	"encoding/base64"
 	"strings"
+
+	"github.com/postern-authz/postern/internal/claims"
 )
+
+// malformed says why something can't be read. It never quotes what it found.
+type malformed = claims.Malformed
 
 // maxToken bounds a token, in bytes.
 const maxToken = 16 << 10
@@ -12,7 +17,7 @@ const maxToken = 16 << 10
 // not yet believed.
 type token struct {
 	header header
-	claims claims
+	claims claimSet
 	// input is what was signed: the first two parts, as they came.
 	input     string
 	signature []byte
@@ -72,5 +77,5 @@ func decodeObject(part string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readObject(string(b))
+	return claims.ReadObject(string(b))
 }

@@ -1,4 +1,4 @@
-package bearer
+package claims
 
 import (
 	"strings"
@@ -8,32 +8,32 @@ import (
 // maxDepth bounds how deep JSON may be nested, the outermost object counted.
 const maxDepth = 32
 
-// malformed says why something can't be read. It never quotes what it found.
-type malformed string
+// Malformed says why something can't be read. It never quotes what it found.
+type Malformed string
 
 // Error implements error.
-func (m malformed) Error() string { return string(m) }
+func (m Malformed) Error() string { return string(m) }
 
-// readObject reads text that is one JSON object and nothing else (RFC 8259),
+// ReadObject reads text that is one JSON object and nothing else (RFC 8259),
 // more strictly than encoding/json: duplicate members at any depth, bytes that
 // are not UTF-8 and lone surrogates are errors, since other readers take them
 // another way (RFC 8725 section 2.4). Numbers come as json.Number, which keeps
 // every digit; strings share the memory of text.
-func readObject(text string) (map[string]any, error) {
+func ReadObject(text string) (map[string]any, error) {
 	if !utf8.ValidString(text) {
-		return nil, malformed("JSON is not valid UTF-8")
+		return nil, Malformed("JSON is not valid UTF-8")
 	}
 	r := reader{text: text}
 	r.space()
 	if r.peek() != '{' {
-		return nil, malformed("not a JSON object")
+		return nil, Malformed("not a JSON object")
 	}
 	object, err := r.object(1)
 	if err != nil {
 		return nil, err
 	}
 	if r.space(); r.at < len(text) {
-		return nil, malformed("something stands behind the JSON object")
+		return nil, Malformed("something stands behind the JSON object")
 	}
 	return object, nil
 }
@@ -76,7 +76,7 @@ func (r *reader) value(depth int) (any, error) {
 	case c == '[' && depth < maxDepth:
 		return r.array(depth + 1)
 	case c == '{' || c == '[':
-		return nil, malformed("JSON is nested too deeply")
+		return nil, Malformed("JSON is nested too deeply")
 	case c == '"':
 		return r.string()
 	case c == '-' || digit(c):
@@ -100,24 +100,24 @@ func (r *reader) object(depth int) (map[string]any, error) {
 		case r.take('}'):
 			return object, nil
 		default:
-			return nil, malformed("JSON object without its end")
+			return nil, Malformed("JSON object without its end")
 		}
 	}
 }
 
 func (r *reader) member(object map[string]any, depth int) error {
 	if r.peek() != '"' {
-		return malformed("JSON member without a name")
+		return Malformed("JSON member without a name")
 	}
 	name, err := r.string()
 	if err != nil {
 		return err
 	}
 	if _, twice := object[name]; twice {
-		return malformed("JSON member twice in one object")
+		return Malformed("JSON member twice in one object")
 	}
 	if !r.take(':') {
-		return malformed("JSON member without a value")
+		return Malformed("JSON member without a value")
 	}
 	object[name], err = r.value(depth)
 	return err
@@ -140,7 +140,7 @@ func (r *reader) array(depth int) ([]any, error) {
 		case r.take(']'):
 			return array, nil
 		default:
-			return nil, malformed("JSON array without its end")
+			return nil, Malformed("JSON array without its end")
 		}
 	}
 }
@@ -158,5 +158,5 @@ func (r *reader) literal() (any, error) {
 		r.at += len("null")
 		return nil, nil
 	}
-	return nil, malformed("not a JSON value")
+	return nil, Malformed("not a JSON value")
 }

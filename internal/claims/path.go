@@ -1,12 +1,12 @@
-package bearer
+package claims
 
 import "strings"
 
-// at returns the value at a dotted path, such as realm_access.roles. A name in
+// At returns the value at a dotted path, such as realm_access.roles. A name in
 // the path may hold dots itself (a Keycloak client "orders.api", a name that is
 // a URL): at every level the longest name that is there wins, so that the path
 // resource_access.orders.api.roles finds it. Nothing there: ok is false.
-func at(object map[string]any, path string) (value any, ok bool) {
+func At(object map[string]any, path string) (value any, ok bool) {
 	if value, ok = object[path]; ok {
 		return value, true
 	}
@@ -15,41 +15,41 @@ func at(object map[string]any, path string) (value any, ok bool) {
 		if !nested {
 			continue
 		}
-		if value, ok = at(inner, path[dot+1:]); ok {
+		if value, ok = At(inner, path[dot+1:]); ok {
 			return value, true
 		}
 	}
 	return nil, false
 }
 
-// listAt gathers the strings at several paths: a list of strings, or one
+// List gathers the strings at several paths: a list of strings, or one
 // string. Missing and null are an empty list. Anything else is an error rather
 // than nothing: a policy may deny by what it can't see then.
-func listAt(object map[string]any, paths []string) ([]string, error) {
+func List(object map[string]any, paths []string) ([]string, error) {
 	var out []string
 	for _, path := range paths {
-		value, _ := at(object, path)
+		value, _ := At(object, path)
 		switch v := value.(type) {
 		case nil:
 		case string:
 			out = append(out, v)
 		case []any:
-			list, ok := stringsOf(v)
+			list, ok := texts(v)
 			if !ok {
-				return nil, malformed("claim " + path + " is not a list of strings")
+				return nil, Malformed("claim " + path + " is not a list of strings")
 			}
 			out = append(out, list...)
 		default:
-			return nil, malformed("claim " + path + " is not a list of strings")
+			return nil, Malformed("claim " + path + " is not a list of strings")
 		}
 	}
 	return out, nil
 }
 
-// scopesAt is listAt for scopes, where one string holds several, parted by
+// Scopes is List for scopes, where one string holds several, parted by
 // spaces (RFC 8693 section 4.2).
-func scopesAt(object map[string]any, paths []string) ([]string, error) {
-	list, err := listAt(object, paths)
+func Scopes(object map[string]any, paths []string) ([]string, error) {
+	list, err := List(object, paths)
 	var out []string
 	for _, item := range list {
 		for _, scope := range strings.Split(item, " ") {

@@ -1,4 +1,4 @@
-package bearer
+package claims
 
 import (
 	"encoding/json"
@@ -33,10 +33,10 @@ func (r *reader) number() (any, error) {
 	}
 	literal := r.text[start:r.at]
 	if !ok || len(literal) > maxNumberLength {
-		return nil, malformed("not a JSON number, or one too long")
+		return nil, Malformed("not a JSON number, or one too long")
 	}
 	if _, err := strconv.ParseFloat(literal, 64); err != nil {
-		return nil, malformed("JSON number out of range")
+		return nil, Malformed("JSON number out of range")
 	}
 	return json.Number(literal), nil
 }
@@ -72,11 +72,11 @@ func (r *reader) string() (string, error) {
 		case c == '\\':
 			return r.escaped(start)
 		case c < ' ':
-			return "", malformed("control character in a JSON string")
+			return "", Malformed("control character in a JSON string")
 		}
 		r.at++
 	}
-	return "", malformed("JSON string without its end")
+	return "", Malformed("JSON string without its end")
 }
 
 // escaped goes on with a string in which an escape was met.
@@ -89,7 +89,7 @@ func (r *reader) escaped(start int) (string, error) {
 		case c == '"':
 			return string(b), nil
 		case c < ' ':
-			return "", malformed("control character in a JSON string")
+			return "", Malformed("control character in a JSON string")
 		case c != '\\':
 			b = append(b, c)
 		default:
@@ -100,7 +100,7 @@ func (r *reader) escaped(start int) (string, error) {
 			b = utf8.AppendRune(b, char)
 		}
 	}
-	return "", malformed("JSON string without its end")
+	return "", Malformed("JSON string without its end")
 }
 
 // escape reads what stands behind a backslash.
@@ -112,7 +112,7 @@ func (r *reader) escape() (rune, error) {
 	}
 	i := strings.IndexByte(names, c)
 	if i < 0 {
-		return 0, malformed("unknown escape in a JSON string")
+		return 0, Malformed("unknown escape in a JSON string")
 	}
 	r.at++
 	return rune(chars[i]), nil
@@ -122,7 +122,7 @@ func (r *reader) escape() (rune, error) {
 func (r *reader) unicode() (rune, error) {
 	first, ok := r.hex4()
 	if !ok {
-		return 0, malformed("bad \\u escape in a JSON string")
+		return 0, Malformed("bad \\u escape in a JSON string")
 	}
 	if !utf16.IsSurrogate(first) {
 		return first, nil
@@ -135,7 +135,7 @@ func (r *reader) unicode() (rune, error) {
 			}
 		}
 	}
-	return 0, malformed("lone surrogate in a JSON string")
+	return 0, Malformed("lone surrogate in a JSON string")
 }
 
 // hex4 reads uXXXX.
