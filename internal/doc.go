@@ -10,16 +10,22 @@
 //	5      config                  postern.yaml, strict, every error at once
 //	4      extauthz                Envoy's gRPC door: read, render
 //	4      forwardauth             the HTTP doors, a short file a gateway
+//	3      assertion               the identity, signed for the upstream
 //	3      credential/apikey       API keys
 //	3      credential/bearer       JWTs of consumers and of issuers
+//	3      credential/introspect   opaque tokens, by asking their server (RFC 7662)
+//	3      credential/basic        usernames and passwords
 //	3      consumer/file           consumers by declaration
 //	3      policy                  OPA in process
 //	3      telemetry               logs, metrics, traces; decorates the gate's ports
 //	2      consumer                consumers and credentials as records; the store's contract
+//	2      credential/place        where in a request a token stands
+//	2      consumer/password       the forms of password hashes
 //	1      gate                    the story of a request; owns its ports
 //	1      cache                   Ristretto made safe
 //	1      canon                   the one reading of path, host and client address
 //	1      strictyaml              YAML with every error, file and line
+//	1      claims                  strict JSON, and the claims in it
 //	0      access                  the words
 //
 // A request takes six stops: a door reads it (extauthz, forwardauth), the gate
