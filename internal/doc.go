@@ -12,6 +12,7 @@
 //	4      forwardauth             the HTTP doors, a short file a gateway
 //	3      assertion               the identity, signed for the upstream
 //	3      credential/apikey       API keys
+//	3      credential/signature    signed requests, each of which holds once
 //	3      credential/bearer       JWTs of consumers and of issuers
 //	3      credential/introspect   opaque tokens, by asking their server (RFC 7662)
 //	3      credential/basic        usernames and passwords

@@ -1,0 +1,115 @@
+// Package noncetest is the conformance suite of signature.Nonces: what a place
+// that remembers nonces must do, whatever it is made of.
+package noncetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Nonces is the contract, as in package signature.
+type Nonces interface {
+	Once(ctx context.Context, key [32]byte, until time.Time) (first bool, err error)
+}
+
+// Place is a place under test, empty and with room for 1,000 nonces.
+type Place struct {
+	Nonces
+	// Now is its clock, and Pass lets time pass on it.
+	Now  func() time.Time
+	Pass func(time.Duration)
+}
+
+// Run checks the places that open makes.
+func Run(t *testing.T, open func(*testing.T) Place) {
+	for name, check := range map[string]func(*testing.T, Place){
+		"is the first once":               firstOnce,
+		"parts keys":                      partsKeys,
+		"holds to the end and not beyond": holdsToTheEnd,
+		"never shortens a life":           neverShortens,
+		"is no first when it is over":     over,
+		"tells one of many":               oneOfMany,
+	} {
+		t.Run(name, func(t *testing.T) { check(t, open(t)) })
+	}
+}
+
+func key(name string) [32]byte { return sha256.Sum256([]byte(name)) }
+
+func (p Place) expect(t *testing.T, name string, until time.Time, want bool) {
+	t.Helper()
+	first, err := p.Once(context.Background(), key(name), until)
+	if err != nil || first != want {
+		t.Fatalf("%s: first %v, error %v, want %v", name, first, err, want)
+	}
+}
+
+func firstOnce(t *testing.T, p Place) {
+	until := p.Now().Add(10 * time.Minute)
+	p.expect(t, "a", until, true)
+	for range 3 {
+		p.expect(t, "a", until, false)
+	}
+	p.expect(t, "a", until.Add(time.Hour), false)
+}
+
+func partsKeys(t *testing.T, p Place) {
+	until := p.Now().Add(10 * time.Minute)
+	for i := range 500 {
+		p.expect(t, fmt.Sprint(i), until, true)
+	}
+	for i := range 500 {
+		p.expect(t, fmt.Sprint(i), until, false)
+	}
+}
+
+func holdsToTheEnd(t *testing.T, p Place) {
+	until := p.Now().Add(time.Minute)
+	p.expect(t, "a", until, true)
+	for range 4 {
+		p.Pass(15 * time.Second)
+		p.expect(t, "a", until, false) // the last time at until itself
+	}
+	p.Pass(5 * time.Minute)
+	p.expect(t, "a", p.Now().Add(time.Minute), true)
+}
+
+func neverShortens(t *testing.T, p Place) {
+	p.expect(t, "a", p.Now().Add(10*time.Minute), true)
+	p.expect(t, "a", p.Now().Add(time.Minute), false)
+	p.Pass(9 * time.Minute)
+	p.expect(t, "a", p.Now().Add(time.Minute), false)
+}
+
+func over(t *testing.T, p Place) {
+	p.expect(t, "a", p.Now().Add(-time.Second), false)
+	p.expect(t, "b", p.Now().Add(-time.Hour), false)
+}
+
+func oneOfMany(t *testing.T, p Place) {
+	until := p.Now().Add(10 * time.Minute)
+	for round := range 20 {
+		var firsts atomic.Int64
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				first, err := p.Once(context.Background(), key(fmt.Sprint("round ", round)), until)
+				if err != nil {
+					t.Error(err)
+				}
+				if first {
+					firsts.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if n := firsts.Load(); n != 1 {
+			t.Fatalf("round %d: %d firsts", round, n)
+		}
+	}
+}
