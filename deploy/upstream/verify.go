@@ -73,13 +73,13 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 	if v.Audience != "" {
 		options = append(options, jwt.WithAudience(v.Audience))
 	}
-	id := &Identity{}
+	ctx, id := r.Context(), &Identity{}
 	_, err := jwt.ParseWithClaims(lines[0], id, func(t *jwt.Token) (any, error) {
 		kid, _ := t.Header["kid"].(string)
 		if t.Header["typ"] != "postern-identity+jwt" {
 			return nil, errors.New("another type of token")
 		}
-		return v.Keys.find(r.Context(), kid)
+		return v.Keys.find(ctx, kid)
 	}, options...)
 	if err != nil {
 		return nil, err

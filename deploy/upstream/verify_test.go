@@ -345,3 +345,33 @@ func TestAsked(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// answer is a transport that answers everything alike.
+type answer []byte
+
+func (a answer) RoundTrip(*http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	_, _ = w.Write(a)
+	return w.Result(), nil
+}
+
+// FuzzHeader: nothing but what was signed is believed, whatever the header and
+// the key set hold.
+func FuzzHeader(f *testing.F) {
+	key := newEd()
+	signer := must(assertion.New(assertion.Config{Key: pemOf(key), TTL: time.Minute, Issuer: "postern"}, assertion.Deps{
+		Cache: must(cache.New[string](cache.Options{Now: time.Now})), Now: time.Now, NewID: rand.Text,
+	}))
+	good := must(signer.Sign(context.Background(), &access.Request{Method: "GET", Host: "h", Path: "/a"},
+		&access.Identity{Consumer: &access.Consumer{Name: "alice"}}, "d1"))
+	f.Add(good, signer.JWKS())
+	f.Add("a.b.c", []byte(`{"keys":[{"kid":"a","kty":"EC","crv":"P-256","x":"","y":""}]}`))
+	f.Fuzz(func(t *testing.T, text string, set []byte) {
+		req := httptest.NewRequest("GET", "http://h/b", nil)
+		req.Header[header] = []string{text}
+		v := &upstream.Verifier{Keys: &upstream.Keys{URL: "http://keys", Client: &http.Client{Transport: answer(set)}}, Header: header}
+		if id, err := v.Verify(req); err == nil {
+			t.Errorf("believed %+v", id)
+		}
+	})
+}
