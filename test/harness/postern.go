@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -100,10 +101,15 @@ func (p *Postern) StopNow(t testing.TB) {
 	stopNow(t, p.Process)
 }
 
-// stopNow sends two signals: the second ends the drain that the first began.
+// stopNow signals until the program has ended: the second signal that it hears
+// ends the drain that the first began.
 func stopNow(t testing.TB, p *Process) {
 	t.Helper()
-	p.Signal(t, syscall.SIGINT)
-	p.Signal(t, syscall.SIGTERM)
-	p.Wait(t)
+	WaitFor(t, p.name+" to end", func() error {
+		if p.Exited() {
+			return nil
+		}
+		p.Signal(t, syscall.SIGTERM)
+		return errors.New("it still runs")
+	})
 }
