@@ -16,11 +16,13 @@
 //	3      credential/bearer       JWTs of consumers and of issuers
 //	3      credential/introspect   opaque tokens, by asking their server (RFC 7662)
 //	3      credential/basic        usernames and passwords
+//	3      credential/clientcert   TLS client certificates, as gateways tell them
 //	3      consumer/file           consumers by declaration
 //	3      policy                  OPA in process
 //	3      telemetry               logs, metrics, traces; decorates the gate's ports
 //	2      consumer                consumers and credentials as records; the store's contract
 //	2      credential/place        where in a request a token stands
+//	2      consumer/certname       the names of client certificates in one form
 //	2      consumer/password       the forms of password hashes
 //	1      gate                    the story of a request; owns its ports
 //	1      cache                   Ristretto made safe
