@@ -70,18 +70,19 @@ func newStore() *store {
 		}
 	}
 	s := &store{found: map[string]*consumer.Found{
-		"good":     found("good", "hmac-sha256"),
-		"other":    found("other", "hmac-sha256"),
-		"silent":   found("silent"),
-		"long":     found("long", "hmac-sha384", "hmac-sha512"),
-		"old":      found("old", "hmac-sha1"),
-		"odd":      found("odd", "hmac-md5", "none", ""),
-		"disabled": found("disabled"),
-		"ending":   found("ending"),
-		"retired":  found("retired"),
-		"dev":      found("dev"),
-		"empty":    found("empty"),
-		"john-key": found("john"),
+		"good":       found("good", "hmac-sha256"),
+		"other":      found("other", "hmac-sha256"),
+		"silent":     found("silent"),
+		"long":       found("long", "hmac-sha384", "hmac-sha512"),
+		"old":        found("old", "hmac-sha1"),
+		"odd":        found("odd", "hmac-md5", "none", ""),
+		"disabled":   found("disabled"),
+		"ending":     found("ending"),
+		"retired":    found("retired"),
+		"dev":        found("dev"),
+		"empty":      found("empty"),
+		"john-key":   found("john"),
+		`back\slash`: found("back"),
 		// A key id that a plain signature's text can begin with.
 		startMs + ".n.": found("dotted"),
 	}}

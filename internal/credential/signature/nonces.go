@@ -52,7 +52,8 @@ var _ Nonces = (*Memory)(nil)
 
 // NewMemory makes a memory for limit nonces, rounded up to a multiple of 64.
 // Under a limit of 0 it is always full. Keys must be digests: they are parted
-// among the shards by their first byte.
+// among the shards by their first byte, and a shard that is full refuses, which
+// of a million comes less than one in a hundred early.
 func NewMemory(limit int, now func() time.Time) *Memory {
 	return &Memory{now: now, room: (max(limit, 0) + nonceShards - 1) / nonceShards}
 }

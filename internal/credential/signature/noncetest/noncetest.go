@@ -91,25 +91,32 @@ func over(t *testing.T, p Place) {
 	p.expect(t, "b", p.Now().Add(-time.Hour), false)
 }
 
+// oneOfMany has goroutines walk through the same keys at once, so that for every
+// key several meet.
 func oneOfMany(t *testing.T, p Place) {
 	until := p.Now().Add(10 * time.Minute)
-	for round := range 20 {
-		var firsts atomic.Int64
-		var wg sync.WaitGroup
-		for range 16 {
-			wg.Go(func() {
-				first, err := p.Once(context.Background(), key(fmt.Sprint("round ", round)), until)
+	var firsts [500]atomic.Int64
+	begin := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			<-begin
+			for i := range firsts {
+				first, err := p.Once(context.Background(), key(fmt.Sprint(i)), until)
 				if err != nil {
 					t.Error(err)
 				}
 				if first {
-					firsts.Add(1)
+					firsts[i].Add(1)
 				}
-			})
-		}
-		wg.Wait()
-		if n := firsts.Load(); n != 1 {
-			t.Fatalf("round %d: %d firsts", round, n)
+			}
+		})
+	}
+	close(begin)
+	wg.Wait()
+	for i := range firsts {
+		if n := firsts[i].Load(); n != 1 {
+			t.Fatalf("key %d: %d firsts", i, n)
 		}
 	}
 }
