@@ -97,3 +97,14 @@ func TestValidName(t *testing.T) {
 		}
 	}
 }
+
+func TestValidUsername(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a": true, "ns_app": true, "app@example.com": true, `a"b\c,d`: true, strings.Repeat("a", 256): true,
+		"": false, "a:b": false, "a b": false, " a": false, "a\x00": false, "a\x7f": false, "ü": false, strings.Repeat("a", 257): false,
+	} {
+		if got := consumer.ValidUsername(name); got != want {
+			t.Errorf("ValidUsername(%q) = %v", name, got)
+		}
+	}
+}

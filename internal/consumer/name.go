@@ -30,3 +30,22 @@ func ValidName(name string) bool {
 	}
 	return true
 }
+
+// maxUsername is the length of the longest username in bytes.
+const maxUsername = 256
+
+// ValidUsername reports whether a basic credential may have that username: 1 to
+// 256 characters of visible ASCII without a colon, which ends it in a request
+// (RFC 7617 section 2). Other scripts would need one canonical form, and then
+// have users whose names look alike.
+func ValidUsername(name string) bool {
+	if len(name) == 0 || len(name) > maxUsername {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if c <= ' ' || c > '~' || c == ':' {
+			return false
+		}
+	}
+	return true
+}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/consumer"
+	"github.com/postern-authz/postern/internal/consumer/password"
 )
 
 // Record is a consumer with its credentials, as it is put into a store.
@@ -34,6 +35,9 @@ type Credential struct {
 	Algorithm string
 	Secret    access.Secret
 	PublicKey crypto.PublicKey
+	// Password is a hash, and Algorithms are a signature credential's.
+	Password   access.Secret
+	Algorithms []string
 }
 
 // Run checks the stores that open makes. Each of them holds the given records
@@ -63,6 +67,9 @@ func Records() []Record {
 	issuer := func(name, value string) consumer.Reference {
 		return consumer.Reference{Kind: access.KindIssuer, Issuer: name, Value: value}
 	}
+	certificate := func(name string) consumer.Reference {
+		return consumer.Reference{Kind: access.KindClientCertificate, Value: name}
+	}
 	return []Record{{
 		Consumer: access.Consumer{
 			Name: "full", DisplayName: "Fülle", Environment: "prod", Enabled: true,
@@ -91,6 +98,20 @@ func Records() []Record {
 				Algorithm:  "EdDSA", PublicKey: public,
 			},
 			{Credential: access.Credential{ID: "full-shop", Kind: access.KindIssuer, Enabled: true}, Reference: issuer("shop", "app")},
+			{
+				Credential: access.Credential{ID: "full-basic", Kind: access.KindBasic, Enabled: true, Scopes: []string{"orders:read"}},
+				Reference:  consumer.Reference{Kind: access.KindBasic, Value: "full@example.com"},
+				Password:   password.Dummy(),
+			},
+			{
+				Credential: access.Credential{ID: "full-sig", Kind: access.KindSignature, Enabled: true},
+				Reference:  consumer.Reference{Kind: access.KindSignature, Value: "full-app"},
+				Secret:     access.NewSecret("a signing secret of 32 bytes, ok"), Algorithms: []string{"hmac-sha512", "hmac-sha256"},
+			},
+			{Credential: access.Credential{ID: "full-uri", Kind: access.KindClientCertificate, Enabled: true}, Reference: certificate("uri:spiffe://full.example/app")},
+			{Credential: access.Credential{ID: "full-dns", Kind: access.KindClientCertificate, Enabled: true}, Reference: certificate("dns:full.example")},
+			{Credential: access.Credential{ID: "full-subject", Kind: access.KindClientCertificate, Enabled: true}, Reference: certificate("subject:CN=app,O=Full")},
+			{Credential: access.Credential{ID: "full-sha256", Kind: access.KindClientCertificate, Enabled: true}, Reference: certificate("sha256:" + strings.Repeat("0f", 32))},
 		},
 	}, {
 		Consumer: access.Consumer{Name: "other", Enabled: true},
@@ -127,7 +148,7 @@ func findsAll(t *testing.T, store consumer.Store, records []Record) {
 			t.Errorf("%s: %v", c.ID, err)
 			return
 		}
-		want := &consumer.Found{Consumer: owner, Credential: &c.Credential, Algorithm: c.Algorithm, Secret: c.Secret, PublicKey: c.PublicKey}
+		want := &consumer.Found{Consumer: owner, Credential: &c.Credential, Algorithm: c.Algorithm, Secret: c.Secret, PublicKey: c.PublicKey, Password: c.Password, Algorithms: c.Algorithms}
 		if diff := cmp.Diff(want, got, comparers()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.ID, diff)
 		}
@@ -163,7 +184,7 @@ func findsNothingElse(t *testing.T, store consumer.Store, records []Record) {
 			func(r *consumer.Reference) { r.Value = "' OR '1'='1" },
 			func(r *consumer.Reference) { r.Issuer += "x" },
 			func(r *consumer.Reference) { r.Kind = "" },
-			func(r *consumer.Reference) { r.Kind = "basic" },
+			func(r *consumer.Reference) { r.Kind = another(r.Kind) },
 			func(r *consumer.Reference) { r.Kind = access.Kind(strings.ToUpper(string(r.Kind))) },
 		} {
 			ref := c.Reference
@@ -171,6 +192,14 @@ func findsNothingElse(t *testing.T, store consumer.Store, records []Record) {
 			unknown(t, store, ref)
 		}
 	})
+}
+
+// another kind, of which no record has the same value.
+func another(kind access.Kind) access.Kind {
+	if kind == access.KindBasic {
+		return access.KindIntrospection
+	}
+	return access.KindBasic
 }
 
 func findsNames(t *testing.T, store consumer.Store, records []Record) {

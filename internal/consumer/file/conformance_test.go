@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,13 @@ func declareCredential(t *testing.T, c *consumertest.Credential) map[string]any 
 	set(m, "expires_at", c.ExpiresAt.Format(time.RFC3339), !c.ExpiresAt.IsZero())
 	set(m, "constraints", declareConstraints(c.Constraints), c.Constraints != nil)
 	switch c.Kind {
+	case access.KindBasic:
+		m["username"], m["password_hash"] = c.Reference.Value, string(c.Password.Reveal())
+	case access.KindSignature:
+		m["key_id"], m["secret"], m["algorithms"] = c.Reference.Value, string(c.Secret.Reveal()), c.Algorithms
+	case access.KindClientCertificate:
+		form, name, _ := strings.Cut(c.Reference.Value, ":")
+		m[map[string]string{"uri": "uri_san", "dns": "dns_san", "subject": "subject", "sha256": "sha256"}[form]] = name
 	case access.KindAPIKey:
 		m["key_sha256"] = hex.EncodeToString([]byte(c.Reference.Value))
 	case access.KindIssuer:

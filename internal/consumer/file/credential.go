@@ -16,19 +16,21 @@ const (
 	maxKey = 512
 )
 
-// kinds are the kinds of credential with the fields that they know; nil are
-// those of later versions.
+// kinds are the kinds of credential with the fields that they know.
 var kinds = map[string][]string{
 	"api_key":            {"key", "key_sha256"},
 	"jwt":                {"key", "algorithm", "secret", "public_key", "public_key_file"},
 	"issuer":             {"issuer", "value"},
-	"basic":              nil,
-	"signature":          nil,
-	"client_certificate": nil,
+	"basic":              {"username", "password", "password_hash"},
+	"signature":          {"key_id", "secret", "algorithms"},
+	"client_certificate": {"uri_san", "dns_san", "subject", "sha256"},
 }
 
 // particular are the fields that not every kind knows.
-var particular = []string{"key", "key_sha256", "algorithm", "secret", "public_key", "public_key_file", "issuer", "value"}
+var particular = []string{
+	"key", "key_sha256", "algorithm", "secret", "public_key", "public_key_file", "issuer", "value",
+	"username", "password", "password_hash", "key_id", "algorithms", "uri_san", "dns_san", "subject", "sha256",
+}
 
 // credential checks one credential and adds it to the snapshot.
 func (s source) credential(owner *access.Consumer, c *credential) {
@@ -57,10 +59,7 @@ func (s source) knows(kind string) bool {
 	case kind == "" && !s.has("type"): // told by the decoder
 		return false
 	case !ok:
-		s.at("type").problem("expected api_key, jwt or issuer")
-		return false
-	case fields == nil:
-		s.at("type").problem("the type %s is not supported by this version", kind)
+		s.at("type").problem("expected api_key, jwt, issuer, basic, signature or client_certificate")
 		return false
 	}
 	for _, field := range particular {
@@ -78,6 +77,12 @@ func (s source) proof(c *credential, found *consumer.Found) (consumer.Reference,
 		return s.apiKey(c)
 	case access.KindJWT:
 		return s.jwt(c, found)
+	case access.KindBasic:
+		return s.basic(c, found)
+	case access.KindSignature:
+		return s.signature(c, found)
+	case access.KindClientCertificate:
+		return s.certificate(c)
 	default:
 		return s.issuer(c)
 	}

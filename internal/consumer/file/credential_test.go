@@ -22,6 +22,9 @@ import (
 // canary stands wherever a secret might be told.
 const canary = "canary-0123456789-0123456789-0123456789"
 
+// bcryptHash is the hash of another password than the canary.
+const bcryptHash = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"
+
 func TestRefused(t *testing.T) {
 	consumer := func(fields string) string { return "consumers:\n- {name: a, " + fields + "}" }
 	credential := func(fields string) string { return head + "  - {id: k, " + fields + "}" }
@@ -47,10 +50,7 @@ func TestRefused(t *testing.T) {
 		{"empty name", `consumers: [{name: ""}]`, "/c:1: consumers[0].name: is empty"},
 		{"no consumers", "{}", `/c:1: lacks the key "consumers"`},
 
-		{"basic", credential("type: basic, username: u, password: " + canary), c0 + ".username: is not supported by this version\n" + c0 + ".password: is not supported by this version\n" + c0 + ".type: the type basic is not supported by this version"},
-		{"signature", credential("type: signature"), c0 + ".type: the type signature is not supported by this version"},
-		{"client certificate", credential("type: client_certificate, uri_san: x"), c0 + ".uri_san: is not supported by this version\n" + c0 + ".type: the type client_certificate is not supported by this version"},
-		{"unknown type", credential("type: apikey, key: " + canary), c0 + ".type: expected api_key, jwt or issuer"},
+		{"unknown type", credential("type: apikey, key: " + canary), c0 + ".type: expected api_key, jwt, issuer, basic, signature or client_certificate"},
 		{"no type", credential("key: " + canary), c0 + ": lacks the key \"type\""},
 		{"no id", head + "  - {type: api_key, key: " + canary + "}", c0 + ": lacks the key \"id\""},
 		{"field of another type", credential("type: api_key, key: " + canary + ", secret: " + canary), c0 + ".secret: does not belong to a credential of type api_key"},
@@ -66,7 +66,7 @@ func TestRefused(t *testing.T) {
 		{"key with space", credential(`type: api_key, key: "` + canary + ` "`), c0 + ".key: expected 16 to 512 characters of visible ASCII without commas"},
 		{"key not ASCII", credential(`type: api_key, key: "` + canary + `ü"`), c0 + ".key: expected 16 to 512 characters of visible ASCII without commas"},
 		{"key as a list", credential("type: api_key, key: [" + canary + "]"), c0 + ".key: expected a string, found a list"},
-		{"key that lost its colon", credential("type: api_key, " + canary), c0 + ": unknown key (of 39 bytes); known here: algorithm, constraints, enabled, expires_at, id, issuer, key, key_sha256, public_key, public_key_file, scopes, secret, type, value\n" + c0 + ": expected one of key and key_sha256"},
+		{"key that lost its colon", credential("type: api_key, " + canary), c0 + ": unknown key (of 39 bytes); known here: algorithm, algorithms, constraints, dns_san, enabled, expires_at, id, issuer, key, key_id, key_sha256, password, password_hash, public_key, public_key_file, scopes, secret, sha256, subject, type, uri_san, username, value\n" + c0 + ": expected one of key and key_sha256"},
 		{"short digest", credential("type: api_key, key_sha256: abcd"), c0 + ".key_sha256: expected the SHA-256 of the key as 64 hex digits"},
 		{"unset variable", credential("type: api_key, key: env:CANARY_NAME_OF_ENV"), c0 + ".key: the environment variable that it refers to is not set"},
 		{"empty variable", credential("type: api_key, key: env:EMPTY"), c0 + ".key: the environment variable that it refers to is not set"},
@@ -95,6 +95,54 @@ func TestRefused(t *testing.T) {
 		{"issuer without all", credential("type: issuer"), c0 + ": lacks the key \"issuer\"\n" + c0 + ": lacks the key \"value\""},
 		{"unknown issuer", credential("type: issuer, issuer: mall, value: x"), c0 + `.issuer: "mall" is not the name of a configured issuer`},
 		{"empty value", credential(`type: issuer, issuer: shop, value: ""`), c0 + ".value: expected 1 to 256 bytes, without control characters"},
+
+		{"basic without all", credential("type: basic"), c0 + ": lacks the key \"username\"\n" + c0 + ": expected one of password and password_hash"},
+		{"password and hash", credential("type: basic, username: u, password: " + canary + ", password_hash: " + bcryptHash), c0 + ": expected one of password and password_hash"},
+		{"empty username", credential(`type: basic, username: "", password: ` + canary), c0 + ".username: expected 1 to 256 characters of visible ASCII without colons"},
+		{"username with colon", credential(`type: basic, username: "a:b", password: ` + canary), c0 + ".username: expected 1 to 256 characters of visible ASCII without colons"},
+		{"username with space", credential(`type: basic, username: "a b", password: ` + canary), c0 + ".username: expected 1 to 256 characters of visible ASCII without colons"},
+		{"username of another script", credential(`type: basic, username: ü, password: ` + canary), c0 + ".username: expected 1 to 256 characters of visible ASCII without colons"},
+		{"username as a foreign reference", credential(`type: basic, username: "$ENV//canary", password_hash: ` + canary), c0 + ".password_hash: expected a hash that begins with $argon2id$, $2a$, $2b$, $2y$ or $kong$"},
+		{"username as a reference", credential(`type: basic, username: "${CANARY}", password: ` + canary), c0 + ".username: is a name and no secret; expected the username itself"},
+		{"short password", credential("type: basic, username: u, password: canary1"), c0 + ".password: expected 8 to 512 bytes of text, without control characters"},
+		{"empty password", credential(`type: basic, username: u, password: ""`), c0 + ".password: expected 8 to 512 bytes of text, without control characters"},
+		{"long password", credential("type: basic, username: u, password: canary" + strings.Repeat("x", 512)), c0 + ".password: expected 8 to 512 bytes of text, without control characters"},
+		{"password with a tab", credential(`type: basic, username: u, password: "canary\tcanary"`), c0 + ".password: expected 8 to 512 bytes of text, without control characters"},
+		{"password that is a number", credential(`type: basic, username: u, password: 12345678`), c0 + ".password: expected a string, found a number; put it in quotes"},
+		{"hash as a password", credential("type: basic, username: u, password: " + bcryptHash), c0 + ".password: is a password's hash; expected it as password_hash"},
+		{"password from an unset variable", credential("type: basic, username: u, password: env:CANARY_NAME"), c0 + ".password: the environment variable that it refers to is not set"},
+		{"password as a hash", credential("type: basic, username: u, password_hash: " + canary), c0 + ".password_hash: expected a hash that begins with $argon2id$, $2a$, $2b$, $2y$ or $kong$"},
+		{"hash that is a bomb", credential("type: basic, username: u, password_hash: \"$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA\""), c0 + ".password_hash: expected the parameter m to be 1 to 65536"},
+		{"basic with a secret", credential("type: basic, username: u, password: " + canary + ", secret: " + canary), c0 + ".secret: does not belong to a credential of type basic"},
+
+		{"signature without all", credential("type: signature"), c0 + ": lacks the key \"key_id\"\n" + c0 + ": lacks the key \"secret\""},
+		{"weak signing secret", credential("type: signature, key_id: k, secret: " + canary[:31]), c0 + ".secret: is too short for a signing secret; expected at least 32 bytes"},
+		{"weak signing secret of SHA-512", credential("type: signature, key_id: k, algorithms: [hmac-sha512], secret: " + canary[:31]), c0 + ".secret: is too short for a signing secret; expected at least 32 bytes"},
+		{"signing secret from a foreign reference", credential(`type: signature, key_id: k, secret: "vault:canary/0123456789-0123456789-0123456789"`), c0 + ".secret: looks like another program's reference to a secret; expected env:NAME, file:PATH or the value"},
+		{"key id with a quote", credential(`type: signature, key_id: 'a"b', secret: ` + canary), c0 + `.key_id: expected 1 to 256 characters of visible ASCII without ", comma and \`},
+		{"key id as a reference", credential(`type: signature, key_id: env:KEY, secret: ` + canary), c0 + ".key_id: is a name and no secret; expected the id itself"},
+		{"unknown signing algorithm", credential("type: signature, key_id: k, secret: " + canary + ", algorithms: [hmac-sha256, hmac-md5]"), c0 + ".algorithms[1]: expected hmac-sha256, hmac-sha384, hmac-sha512 or hmac-sha1"},
+		{"signing algorithm in upper case", credential("type: signature, key_id: k, secret: " + canary + ", algorithms: [HMAC-SHA256]"), c0 + ".algorithms[0]: expected hmac-sha256, hmac-sha384, hmac-sha512 or hmac-sha1"},
+		{"signing algorithm twice", credential("type: signature, key_id: k, secret: " + canary + ", algorithms: [hmac-sha256, hmac-sha256]"), c0 + ".algorithms[1]: stands already in the list"},
+		{"no signing algorithm", credential("type: signature, key_id: k, secret: " + canary + ", algorithms: []"), c0 + ".algorithms: is empty; leave the key out for hmac-sha256"},
+		{"a JWT's algorithm", credential("type: signature, key_id: k, secret: " + canary + ", algorithm: HS256"), c0 + ".algorithm: does not belong to a credential of type signature"},
+
+		{"certificate without a name", credential("type: client_certificate"), c0 + ": expected one of uri_san, dns_san, subject and sha256"},
+		{"certificate with two names", credential(`type: client_certificate, dns_san: a.example, subject: "CN=a"`), c0 + ": expected one of uri_san, dns_san, subject and sha256"},
+	}
+	// How each name is read is certname's to test.
+	for field, want := range map[string]string{
+		"uri_san: mobile":           "uri_san: the URI has no scheme, such as spiffe:",
+		`uri_san: ""`:               "uri_san: the URI has 0 bytes, expected 1 to 2048",
+		`uri_san: "spiffe://a/\0"`:  "uri_san: the URI has a byte that is not printable",
+		"dns_san: '*.example.com'":  "dns_san: a DNS name with a wildcard names no single client; expected the name itself",
+		"dns_san: a..b":             "dns_san: the DNS name is no list of labels of letters, digits, - and _",
+		"subject: mobile":           "subject: the subject is no distinguished name such as CN=app,O=Example: an attribute has no known type",
+		`subject: "CN=a\nO=b"`:      "subject: the subject has a byte that is not printable",
+		"sha256: abcd":              "sha256: the fingerprint is not 64 hexadecimal digits of SHA-256",
+		`sha256: "SHA256=00:11:22"`: "sha256: the fingerprint is not 64 hexadecimal digits of SHA-256",
+	} {
+		tests = append(tests, struct{ name, yaml, want string }{field, credential("type: client_certificate, " + field), c0 + "." + want})
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -38,7 +38,7 @@ type constraints struct {
 }
 
 // credential has the fields of every kind; which of them a kind knows is in
-// fieldsOf.
+// kinds.
 type credential struct {
 	ID          string      `yaml:"id,required"`
 	Type        string      `yaml:"type,required"`
@@ -55,16 +55,17 @@ type credential struct {
 	PublicKeyFile string    `yaml:"public_key_file"`
 	Issuer        string    `yaml:"issuer"`
 	Value         string    `yaml:"value"`
+	Username      string    `yaml:"username"`
+	Password      string    `yaml:"password"`
+	PasswordHash  string    `yaml:"password_hash"`
+	KeyID         string    `yaml:"key_id"`
+	Algorithms    []string  `yaml:"algorithms"`
+	URISAN        string    `yaml:"uri_san"`
+	DNSSAN        string    `yaml:"dns_san"`
+	Subject       string    `yaml:"subject"`
+	SHA256        string    `yaml:"sha256"`
 
-	Algorithms   strictyaml.Unsupported `yaml:"algorithms"`
-	KeyID        strictyaml.Unsupported `yaml:"key_id"`
-	Password     strictyaml.Unsupported `yaml:"password"`
-	PasswordHash strictyaml.Unsupported `yaml:"password_hash"`
-	Username     strictyaml.Unsupported `yaml:"username"`
-	DNSSAN       strictyaml.Unsupported `yaml:"dns_san"`
-	Subject      strictyaml.Unsupported `yaml:"subject"`
-	URISAN       strictyaml.Unsupported `yaml:"uri_san"`
-	Plan         strictyaml.Unsupported `yaml:"plan"`
+	Plan strictyaml.Unsupported `yaml:"plan"`
 }
 
 // publicKey is a PEM or JWK text, or a JWK as a mapping.

@@ -15,6 +15,9 @@ func FuzzConsumerFile(f *testing.F) {
 	f.Add("consumers: [{name: a, credentials: [{id: k, type: jwt, key: i, algorithm: EdDSA, public_key: {kty: OKP}}]}]")
 	f.Add("consumers: [{name: a, constraints: {addresses: ['::1'], methods: [GET]}, credentials: [{id: k, type: api_key, key: env:KEY}]}]")
 	f.Add("consumers: [{name: a}, {name: A}]")
+	f.Add("consumers: [{name: a, credentials: [{id: k, type: basic, username: u, password: longenough}, {id: l, type: basic, username: v, password_hash: '" + bcryptHash + "'}]}]")
+	f.Add("consumers: [{name: a, credentials: [{id: k, type: signature, key_id: i, secret: '0123456789-0123456789-0123456789', algorithms: [hmac-sha1]}]}]")
+	f.Add("consumers: [{name: a, credentials: [{id: k, type: client_certificate, uri_san: 'spiffe://a/b'}, {id: l, type: client_certificate, subject: 'CN=a+UID=b,O=\\41'}]}]")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := folder{"/c": text}.load("/c")
 		if (s == nil) == (err == nil) {

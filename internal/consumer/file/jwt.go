@@ -65,12 +65,17 @@ func (s source) secret(c *credential, alg algorithm) (access.Secret, bool) {
 		s.problem("%s is verified with a secret; expected secret and no public key", c.Algorithm)
 		return access.Secret{}, false
 	}
-	value, ok := s.at("secret").resolve(c.Secret)
+	return s.at("secret").strong(c.Secret, c.Algorithm, alg.minSecret)
+}
+
+// strong reads a secret that is long enough for its use.
+func (s source) strong(text, use string, least int) (access.Secret, bool) {
+	value, ok := s.resolve(text)
 	if !ok {
 		return access.Secret{}, false
 	}
-	if len(value) < alg.minSecret {
-		s.at("secret").problem("is too short for %s; expected at least %d bytes", c.Algorithm, alg.minSecret)
+	if len(value) < least {
+		s.problem("is too short for %s; expected at least %d bytes", use, least)
 		return access.Secret{}, false
 	}
 	return access.NewSecret(value), true

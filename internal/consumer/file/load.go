@@ -1,6 +1,7 @@
 package file
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/postern-authz/postern/internal/consumer"
+	"github.com/postern-authz/postern/internal/consumer/password"
 	"github.com/postern-authz/postern/internal/strictyaml"
 )
 
@@ -30,6 +32,9 @@ type Options struct {
 	// Env looks up environment variables for `env:NAME` references; nil knows
 	// none.
 	Env func(string) (string, bool)
+	// Hasher hashes passwords that are written in plain text; nil is one that
+	// remembers none of another Load.
+	Hasher Hasher
 	// ReadFile replaces the reading of files, of at most limit bytes.
 	ReadFile func(path string, limit int64) ([]byte, error)
 }
@@ -39,9 +44,15 @@ type Options struct {
 // path without a file is. The error is a strictyaml.Errors with the problems of
 // all files.
 func Load(patterns []string, o Options) (*Snapshot, error) {
-	l := newLoader(o)
+	l, err := newLoader(o)
+	if err != nil {
+		return nil, err
+	}
 	for _, path := range l.expand(patterns) {
 		l.load(path)
+	}
+	if len(l.problems) == 0 {
+		l.hash()
 	}
 	if err := l.problems.Err(); err != nil {
 		return nil, err
@@ -57,9 +68,17 @@ type loader struct {
 	problems strictyaml.Errors
 	taken    map[string]place
 	contents hash.Hash
+	plain    []plain
 }
 
-func newLoader(o Options) *loader {
+func newLoader(o Options) (*loader, error) {
+	if o.Hasher == nil {
+		hasher, err := password.NewHasher(rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		o.Hasher = hasher
+	}
 	if o.ReadFile == nil {
 		o.ReadFile = strictyaml.ReadFile
 	}
@@ -71,7 +90,7 @@ func newLoader(o Options) *loader {
 		snapshot: &Snapshot{found: map[consumer.Reference]*consumer.Found{}},
 		taken:    map[string]place{},
 		contents: sha256.New(),
-	}
+	}, nil
 }
 
 // expand lists the files, each once and in the order of their names.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/postern-authz/postern/internal/access"
@@ -26,6 +27,7 @@ func (f folder) options() file.Options {
 			value, ok := map[string]string{"KEY": "canary-from-env-0123456789", "EMPTY": ""}[name]
 			return value, ok
 		},
+		Hasher: &countingHasher{},
 		ReadFile: func(path string, limit int64) ([]byte, error) {
 			text, ok := f[path]
 			if !ok {
@@ -37,6 +39,14 @@ func (f folder) options() file.Options {
 			return []byte(text), nil
 		},
 	}
+}
+
+// countingHasher makes hashes at no cost, each another than the last, as salts
+// make them.
+type countingHasher struct{ hashed atomic.Int64 }
+
+func (h *countingHasher) Hash(owner, _ string) (access.Secret, error) {
+	return access.NewSecret(fmt.Sprintf("hash %d of %s", h.hashed.Add(1), owner)), nil
 }
 
 func (f folder) load(paths ...string) (*file.Snapshot, error) { return file.Load(paths, f.options()) }
@@ -173,13 +183,18 @@ func TestDuplicatesNameBothPlaces(t *testing.T) {
 		return fmt.Sprintf("consumers:\n- name: %s\n  credentials:\n  - {%s}\n", name, fields)
 	}
 	for name, tt := range map[string]struct{ first, second, want string }{
-		"names":                {"consumers: [{name: x}]", "consumers: [{name: x}]", `/2:1: consumers[0].name: the consumer "x" stands already at /1:1`},
-		"names but for case":   {"consumers: [{name: x}]", "consumers: [{name: X}]", `/2:1: consumers[0].name: the consumer "X" stands already at /1:1`},
-		"credential ids":       {credential("a", `id: k, type: issuer, issuer: shop, value: v`), credential("b", `id: k, type: issuer, issuer: shop, value: w`), `/2:4: consumers[0].credentials[0].id: the credential "k" stands already at /1:4`},
-		"keys":                 {credential("a", `id: k, type: api_key, key: canary-0123456789`), credential("b", `id: l, type: api_key, key: canary-0123456789`), `/2:4: consumers[0].credentials[0].key: the same key stands already at /1:4`},
-		"a key and its digest": {credential("a", `id: k, type: api_key, key: canary-0123456789`), credential("b", `id: l, type: api_key, key_sha256: "14a2d55a1196d0f318f7b226b99e36b8ecce3ce82c274dc865cda044ed4489ff"`), `/2:4: consumers[0].credentials[0].key_sha256: the same key stands already at /1:4`},
-		"jwt keys":             {credential("a", `id: k, type: jwt, key: i, algorithm: HS256, secret: canary-0123456789-0123456789-0123456789`), credential("b", `id: l, type: jwt, key: i, algorithm: HS256, secret: canary-0123456789-0123456789-0123456789`), `/2:4: consumers[0].credentials[0].key: the same jwt key stands already at /1:4`},
-		"values of one issuer": {credential("a", `id: k, type: issuer, issuer: shop, value: v`), credential("b", `id: l, type: issuer, issuer: shop, value: v`), `/2:4: consumers[0].credentials[0].value: the same value of the same issuer stands already at /1:4`},
+		"names":                  {"consumers: [{name: x}]", "consumers: [{name: x}]", `/2:1: consumers[0].name: the consumer "x" stands already at /1:1`},
+		"names but for case":     {"consumers: [{name: x}]", "consumers: [{name: X}]", `/2:1: consumers[0].name: the consumer "X" stands already at /1:1`},
+		"credential ids":         {credential("a", `id: k, type: issuer, issuer: shop, value: v`), credential("b", `id: k, type: issuer, issuer: shop, value: w`), `/2:4: consumers[0].credentials[0].id: the credential "k" stands already at /1:4`},
+		"keys":                   {credential("a", `id: k, type: api_key, key: canary-0123456789`), credential("b", `id: l, type: api_key, key: canary-0123456789`), `/2:4: consumers[0].credentials[0].key: the same key stands already at /1:4`},
+		"a key and its digest":   {credential("a", `id: k, type: api_key, key: canary-0123456789`), credential("b", `id: l, type: api_key, key_sha256: "14a2d55a1196d0f318f7b226b99e36b8ecce3ce82c274dc865cda044ed4489ff"`), `/2:4: consumers[0].credentials[0].key_sha256: the same key stands already at /1:4`},
+		"jwt keys":               {credential("a", `id: k, type: jwt, key: i, algorithm: HS256, secret: canary-0123456789-0123456789-0123456789`), credential("b", `id: l, type: jwt, key: i, algorithm: HS256, secret: canary-0123456789-0123456789-0123456789`), `/2:4: consumers[0].credentials[0].key: the same jwt key stands already at /1:4`},
+		"usernames":              {credential("a", `id: k, type: basic, username: u, password: canary-0123456789`), credential("b", `id: l, type: basic, username: u, password: canary-9876543210`), `/2:4: consumers[0].credentials[0].username: the same username stands already at /1:4`},
+		"usernames but for case": {credential("a", `id: k, type: basic, username: u, password: canary-0123456789`), credential("b", `id: l, type: basic, username: U, password: canary-9876543210`), `/2:4: consumers[0].credentials[0].username: the same username stands already at /1:4`},
+		"key ids":                {credential("a", `id: k, type: signature, key_id: i, secret: canary-0123456789-0123456789-0123456789`), credential("b", `id: l, type: signature, key_id: i, secret: other-0123456789-0123456789-0123456789`), `/2:4: consumers[0].credentials[0].key_id: the same key id stands already at /1:4`},
+		"certificate names":      {credential("a", `id: k, type: client_certificate, dns_san: A.example`), credential("b", `id: l, type: client_certificate, dns_san: a.example`), `/2:4: consumers[0].credentials[0].dns_san: the same certificate name stands already at /1:4`},
+		"fingerprints":           {credential("a", `id: k, type: client_certificate, sha256: "`+strings.Repeat("AB", 32)+`"`), credential("b", `id: l, type: client_certificate, sha256: "`+strings.Repeat("ab:", 31)+`ab"`), `/2:4: consumers[0].credentials[0].sha256: the same certificate name stands already at /1:4`},
+		"values of one issuer":   {credential("a", `id: k, type: issuer, issuer: shop, value: v`), credential("b", `id: l, type: issuer, issuer: shop, value: v`), `/2:4: consumers[0].credentials[0].value: the same value of the same issuer stands already at /1:4`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := folder{"/1": tt.first, "/2": tt.second}.load("/1", "/2")

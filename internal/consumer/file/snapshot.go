@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/consumer"
 )
 
@@ -14,6 +15,7 @@ type Snapshot struct {
 	consumers int
 	revision  string
 	files     []string
+	decoys    []access.Secret
 }
 
 var _ consumer.Store = (*Snapshot)(nil)
@@ -34,6 +36,12 @@ func (s *Snapshot) Revision() string { return s.revision }
 // Files are the paths of everything that was read: the consumer files, and the
 // key and secret files that they name.
 func (s *Snapshot) Files() []string { return slices.Clone(s.files) }
+
+// Decoys are hashes of no password, one for each amount of work that a
+// verification of the passwords here may be; none when there are no passwords.
+// Verified for a username that there is not, they take the time of one that
+// there is.
+func (s *Snapshot) Decoys() []access.Secret { return slices.Clone(s.decoys) }
 
 // Len is how many consumers there are.
 func (s *Snapshot) Len() int { return s.consumers }

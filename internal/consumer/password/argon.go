@@ -74,7 +74,10 @@ func parseArgon(text string) (Hash, error) {
 	if a.tag, err = decode(parts[5], "tag", minTag, maxTag); err != nil {
 		return nil, err
 	}
-	return a, a.bounds()
+	if err := a.bounds(); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // bounds holds the parameters against each other.

@@ -26,7 +26,10 @@ func parseKong(text string) (Hash, error) {
 		return nil, errors.New("expected $kong$CONSUMER_ID$ and the SHA-1 as 40 hex digits in lower case")
 	}
 	tag, err := hex.DecodeString(m[2])
-	return &kong{consumer: m[1], tag: tag, dummy: fresh()}, err
+	if err != nil {
+		return nil, err
+	}
+	return &kong{consumer: m[1], tag: tag, dummy: fresh()}, nil
 }
 
 // Verify does the work of a new hash beside its own: a hash that is quickly

@@ -217,6 +217,16 @@ func TestHasherRemembers(t *testing.T) {
 	}
 }
 
+func TestHasherForgetsBeyondItsBound(t *testing.T) {
+	h, err := password.NewHasher(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Fill(password.MaxRemembered + 10); got != password.MaxRemembered {
+		t.Errorf("%d are remembered", got)
+	}
+}
+
 func TestHasherIsSharedSafely(t *testing.T) {
 	h, err := password.NewHasher(rand.Reader)
 	if err != nil {
@@ -235,7 +245,7 @@ func TestHasherIsSharedSafely(t *testing.T) {
 
 // What parses is within the bounds, and so is its decoy.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{bcryptA, bcryptB, bcryptY, bcryptLong, argonOther, kongOther, "$argon2id$v=19$m=65536,t=4,p=4$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"} {
+	for _, seed := range []string{bcryptA, bcryptB, bcryptY, bcryptLong, argonOther, kongOther, "$argon2id$v=19$m=65536,t=4,p=4$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA", "$argon2id$v=19$m=65536,t=5,p=4$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

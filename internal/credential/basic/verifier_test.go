@@ -29,7 +29,11 @@ func (s *slow) verify(_ access.Secret, p []byte) (bool, error) {
 	s.total.Add(1)
 	running := s.running.Add(1)
 	defer s.running.Add(-1)
-	for most := s.most.Load(); running > most && !s.most.CompareAndSwap(most, running); most = s.most.Load() {
+	for {
+		most := s.most.Load()
+		if running <= most || s.most.CompareAndSwap(most, running) {
+			break
+		}
 	}
 	<-s.letGo
 	return string(p) == secret, nil
