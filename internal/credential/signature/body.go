@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -38,7 +39,7 @@ func whole(req *access.Request) ([]byte, error) {
 // of the gateway's question.
 func withoutBody(req *access.Request, announced bool) bool {
 	switch req.Method {
-	case "GET", "HEAD", "OPTIONS", "DELETE", "TRACE":
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete, http.MethodTrace:
 		return true
 	}
 	return announced && (req.Door == access.GRPC || req.Door == access.OPA)
@@ -86,7 +87,7 @@ func checkDigest(header, text string, body []byte) error {
 		inner, open := strings.CutPrefix(value, ":")
 		inner, closed := strings.CutSuffix(inner, ":")
 		if !open || !closed {
-			return errors.New("not of the form sha-256=:base64:")
+			return errors.New("it is not of the form sha-256=:base64: of RFC 9530")
 		}
 		value = inner
 	} else {

@@ -5,7 +5,7 @@ package noncetest
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,10 +61,10 @@ func firstOnce(t *testing.T, p Place) {
 func partsKeys(t *testing.T, p Place) {
 	until := p.Now().Add(10 * time.Minute)
 	for i := range 500 {
-		p.expect(t, fmt.Sprint(i), until, true)
+		p.expect(t, strconv.Itoa(i), until, true)
 	}
 	for i := range 500 {
-		p.expect(t, fmt.Sprint(i), until, false)
+		p.expect(t, strconv.Itoa(i), until, false)
 	}
 }
 
@@ -102,7 +102,7 @@ func oneOfMany(t *testing.T, p Place) {
 		wg.Go(func() {
 			<-begin
 			for i := range firsts {
-				first, err := p.Once(context.Background(), key(fmt.Sprint(i)), until)
+				first, err := p.Once(context.Background(), key(strconv.Itoa(i)), until)
 				if err != nil {
 					t.Error(err)
 				}
