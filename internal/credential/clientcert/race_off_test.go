@@ -1,0 +1,5 @@
+//go:build !race
+
+package clientcert_test
+
+const raceEnabled = false
