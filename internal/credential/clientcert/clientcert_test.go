@@ -2,10 +2,13 @@ package clientcert_test
 
 import (
 	"context"
+	crand "crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -308,6 +311,30 @@ func TestPEM(t *testing.T) {
 		case "uri", "invalid", "expired": // without a CA file nobody looks at the signature
 		default:
 			t.Fatalf("byte %d flipped: %s", i, got)
+		}
+	}
+}
+
+// An issuer's key may be of any kind, but a huge one costs too much to verify
+// with.
+func TestKeysOfAnyKind(t *testing.T) {
+	b := setUp(t, clientcert.Config{}, 0)
+	root := makeCertificate(t, plan{authority: true}, nil)
+	mine := makeCertificate(t, plan{uris: []string{mobile}}, nil)
+	for bits, want := range map[uint]string{2048: "uri", 8192: "uri", 8193: "invalid", 30_000: "invalid"} {
+		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
+		key := &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: start, NotAfter: start.Add(time.Hour), DNSNames: []string{"app.example.com"}}
+		der, err := x509.CreateCertificate(crand.Reader, template, root.Certificate, key, root.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		large := &signed{Certificate: &x509.Certificate{Raw: der}}
+		if got := b.ask(source(mine.escaped()+large.escaped(), "")); got != want {
+			t.Errorf("an issuer's key of %d bits: %s, want %s", bits, got, want)
+		}
+		if got := b.ask(large.shown()); got != "dns" {
+			t.Errorf("a client's key of %d bits: %s", bits, got)
 		}
 	}
 }
