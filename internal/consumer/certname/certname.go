@@ -34,7 +34,7 @@ func URI(text string) (string, error) {
 	}
 	scheme, rest, _ := strings.Cut(text, ":")
 	if rest == "" || !isScheme(scheme) {
-		return "", errors.New("the URI has no scheme, such as spiffe:") //nolint:revive // the colon is the scheme's own
+		return "", errors.New("the URI has no scheme, such as spiffe:") //nolint:revive,staticcheck // the colon is the scheme's own
 	}
 	return "uri:" + text, nil
 }
