@@ -5,10 +5,13 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/postern-authz/postern/internal/assertion"
 )
 
-// adminServer answers /healthz, /readyz and /metrics.
-func adminServer(status *status, metrics http.Handler, logger *slog.Logger) *http.Server {
+// adminServer answers /healthz, /readyz, /metrics, and the public keys of signed
+// identities.
+func adminServer(status *status, metrics, jwks http.Handler, logger *slog.Logger) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("ok\n"))
@@ -23,6 +26,7 @@ func adminServer(status *status, metrics http.Handler, logger *slog.Logger) *htt
 		_ = json.NewEncoder(w).Encode(report) // the client has gone
 	})
 	mux.Handle("GET /metrics", metrics)
+	mux.Handle(assertion.JWKSPath, jwks)
 	return &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 5 * time.Second,

@@ -2,29 +2,27 @@ package serve
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
-	"strings"
 	"time"
 
-	"github.com/postern-authz/postern/internal/access"
-	"github.com/postern-authz/postern/internal/cache"
+	"github.com/postern-authz/postern/internal/assertion"
 	"github.com/postern-authz/postern/internal/config"
-	"github.com/postern-authz/postern/internal/consumer"
 	"github.com/postern-authz/postern/internal/consumer/file"
-	"github.com/postern-authz/postern/internal/credential/apikey"
+	"github.com/postern-authz/postern/internal/consumer/password"
+	"github.com/postern-authz/postern/internal/credential/basic"
 	"github.com/postern-authz/postern/internal/credential/bearer"
+	"github.com/postern-authz/postern/internal/credential/introspect"
+	"github.com/postern-authz/postern/internal/credential/signature"
 	"github.com/postern-authz/postern/internal/gate"
 	"github.com/postern-authz/postern/internal/policy"
 	"github.com/postern-authz/postern/policies"
 )
-
-// realm names the protected space in every challenge (RFC 9110 section 11.5).
-const realm = "api"
 
 // observer decorates the gate's ports.
 type observer interface {
@@ -38,8 +36,26 @@ type builder struct {
 	now      func() time.Time
 	logger   *slog.Logger
 	observer observer
-	proofs   *cache.Cache[*access.Identity]
-	memory   *cache.Cache[access.Decision]
+	caches   *caches
+	// verifier, hasher and nonces are one each for the whole process: what they
+	// bound or remember is the process's.
+	verifier *basic.Verifier
+	hasher   *password.Hasher
+	nonces   *signature.Memory
+}
+
+// maxNonces is how many signed requests are remembered within their skew; each
+// takes about 50 bytes.
+const maxNonces = 1_000_000
+
+// newBuilder makes a builder whose parts log to logger and are decorated by o.
+func newBuilder(c *config.Config, env func(string) (string, bool), caches *caches, o observer, logger *slog.Logger) (*builder, error) {
+	b := &builder{env: env, now: time.Now, logger: logger, observer: o, caches: caches}
+	var errs [2]error
+	b.verifier, errs[0] = basic.NewVerifier(c.Authentication.Basic.Verifier, rand.Reader)
+	b.hasher, errs[1] = password.NewHasher(rand.Reader)
+	b.nonces = signature.NewMemory(maxNonces, b.now)
+	return b, errors.Join(errs[:]...)
 }
 
 // built is one revision of everything that can be reloaded.
@@ -48,126 +64,90 @@ type built struct {
 	consumers *file.Snapshot
 	policy    *policy.Snapshot
 	issuers   *bearer.Issuers
-	rules     *gate.Rules
-	revision  string
+	// server is nil when no introspection is configured, signer when no identity
+	// is signed.
+	server   *introspect.Server
+	signer   *assertion.Signer
+	rules    *gate.Rules
+	revision string
 }
 
-// build makes the rules of a configuration. Issuers of last whose
+// build makes the rules of a configuration. Neighbours of last whose
 // configuration is the same live on; last may be nil. The error names
 // everything that is wrong with consumers and policy.
 func (b *builder) build(ctx context.Context, c *config.Config, last *built) (*built, error) {
 	next := &built{config: c}
 	var errs [2]error
-	next.consumers, errs[0] = file.Load(c.Consumers.Files, file.Options{Issuers: issuerNames(c), Env: b.env})
+	next.consumers, errs[0] = file.Load(c.Consumers.Files, file.Options{Issuers: issuerNames(c), Env: b.env, Hasher: b.hasher})
 	next.policy, errs[1] = b.compile(ctx, c.Policy)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	next.revision = revisionOf(c.Revision, next.consumers.Revision(), next.policy.Revision())
-	var err error
-	if next.issuers, err = b.issuers(ctx, c, last); err != nil {
-		return nil, err
-	}
-	if next.rules, err = gate.NewRules(b.gateConfig(next)); err != nil {
+	if err := b.finish(ctx, next, last); err != nil {
 		next.closeUnless(last)
 		return nil, err
 	}
 	return next, nil
 }
 
-func (b *builder) gateConfig(next *built) gate.Config {
+// finish opens the neighbours and makes the rules over them.
+func (b *builder) finish(ctx context.Context, next, last *built) (err error) {
+	if next.issuers, err = b.issuers(ctx, next.config, last); err != nil {
+		return err
+	}
+	if next.server, err = b.introspection(next.config, last); err != nil {
+		return err
+	}
+	if next.signer, err = b.sign(next); err != nil {
+		return err
+	}
+	kinds, err := b.authenticators(next)
+	if err != nil {
+		return err
+	}
+	next.rules, err = gate.NewRules(b.gateConfig(next, kinds))
+	return err
+}
+
+func (b *builder) gateConfig(next *built, kinds []gate.Authenticator) gate.Config {
 	c := next.config
-	return gate.Config{
+	g := gate.Config{
 		Revision:          next.revision,
 		Routes:            c.Routes,
 		Default:           c.Default,
-		Authenticators:    b.authenticators(next),
+		Authenticators:    kinds,
 		Policy:            b.observer.Policy(next.policy),
 		Managed:           c.Identity,
 		CredentialHeaders: credentialHeaders(c.Authentication),
 		Forward:           forwarded(c.Authentication),
 	}
+	if next.signer != nil {
+		g.Assertion = gate.Assertion{Header: c.Assertion.Header, Signer: next.signer}
+	}
+	return g
 }
 
-// authenticators makes them in the order in which a credential names the
-// request's identity. A new kind gets its line here.
-func (b *builder) authenticators(next *built) []gate.Authenticator {
-	makers := map[access.Kind]func(*built) gate.Authenticator{
-		access.KindAPIKey: b.apiKeys,
-		access.KindJWT:    b.tokens,
+// sign makes the signer of identities, nil when none is configured.
+func (b *builder) sign(next *built) (*assertion.Signer, error) {
+	if next.config.Assertion == nil {
+		return nil, nil
 	}
-	var list []gate.Authenticator
-	for _, kind := range next.config.Authentication.Order {
-		list = append(list, b.observer.Authenticator(makers[kind](next)))
-	}
-	return list
+	return assertion.New(next.config.Assertion.Config, assertion.Deps{
+		Cache: b.caches.assertions, Revision: next.provenBy(), Now: b.now, NewID: newDecisionID,
+	})
 }
 
-func (b *builder) apiKeys(next *built) gate.Authenticator {
-	c := next.config
-	in := make([]apikey.Location, len(c.Authentication.APIKey.In))
-	for i, l := range c.Authentication.APIKey.In {
-		in[i] = apikey.Location(l)
+// introspection opens the server that tells of opaque tokens, or keeps last's.
+func (b *builder) introspection(c *config.Config, last *built) (*introspect.Server, error) {
+	wanted := c.Authentication.Introspection
+	if wanted == nil {
+		return nil, nil
 	}
-	return apikey.New(apikey.Config{
-		In:           in,
-		Realm:        realm,
-		Environments: c.Consumers.Environments,
-	}, next.store(), b.proofs, next.provenBy(), b.now)
-}
-
-func (b *builder) tokens(next *built) gate.Authenticator {
-	c := next.config
-	in := make([]bearer.Location, len(c.Authentication.JWT.In))
-	for i, l := range c.Authentication.JWT.In {
-		in[i] = bearer.Location{Header: l.Header, Scheme: l.Scheme}
+	if last != nil && last.server != nil && reflect.DeepEqual(last.config.Authentication.Introspection.Server, wanted.Server) {
+		return last.server, nil
 	}
-	return bearer.New(bearer.Config{
-		In:           in,
-		Realm:        realm,
-		Leeway:       c.Authentication.JWT.Leeway,
-		MaxLifetime:  c.Authentication.JWT.MaxLifetime,
-		SkipKeyForm:  keysUnderBearer(c.Authentication),
-		Environments: c.Consumers.Environments,
-	}, next.issuers, next.store(), b.proofs, next.provenBy(), b.now)
-}
-
-func (n *built) store() consumer.Store { return n.consumers }
-
-// provenBy names all that a proof depends on. Policy is no part of it: a new
-// policy leaves what was proven as it is.
-func (n *built) provenBy() string { return revisionOf(n.config.Revision, n.consumers.Revision()) }
-
-// keysUnderBearer reports that values with the form of an API key under the
-// Bearer scheme are the API keys' authenticator's.
-func keysUnderBearer(a config.Authentication) bool {
-	for _, l := range a.APIKey.In {
-		if strings.EqualFold(l.Scheme, "Bearer") {
-			return true
-		}
-	}
-	return false
-}
-
-// credentialHeaders are the headers that may hold a credential, in lower case.
-func credentialHeaders(a config.Authentication) []string {
-	var names []string
-	for _, list := range [][]config.Location{a.APIKey.In, a.JWT.In} {
-		for _, l := range list {
-			if l.Header != "" {
-				names = append(names, strings.ToLower(l.Header))
-			}
-		}
-	}
-	return names
-}
-
-// forwarded are the kinds whose credentials reach the upstream.
-func forwarded(a config.Authentication) []access.Kind {
-	if a.HideCredentials {
-		return nil
-	}
-	return a.Order
+	return introspect.Open(wanted.Server, introspect.Deps{Logger: b.logger, Now: b.now})
 }
 
 func (b *builder) compile(ctx context.Context, c config.Policy) (*policy.Snapshot, error) {
@@ -177,7 +157,7 @@ func (b *builder) compile(ctx context.Context, c config.Policy) (*policy.Snapsho
 		Entrypoints:     c.Entrypoints,
 		Timeout:         c.Timeout,
 		AllowedBuiltins: c.AllowedBuiltins,
-		Memory:          b.memory,
+		Memory:          b.caches.decisions,
 		Now:             b.now,
 	})
 }
@@ -205,15 +185,26 @@ func (n *built) closeUnless(other *built) {
 	if other == nil || other.issuers != n.issuers {
 		n.issuers.Close()
 	}
+	if other == nil || other.server != n.server {
+		n.server.Close()
+	}
 }
 
+// issuerNames are the issuers that consumers' credentials may name.
 func issuerNames(c *config.Config) []string {
 	names := []string{} // none configured is not the same as any allowed
 	for _, issuer := range c.Authentication.JWT.Issuers {
 		names = append(names, issuer.Name)
 	}
+	if server := c.Authentication.Introspection; server != nil {
+		names = append(names, server.Server.Name)
+	}
 	return names
 }
+
+// provenBy names all that a proof depends on. Policy is no part of it: a new
+// policy leaves what was proven as it is.
+func (n *built) provenBy() string { return revisionOf(n.config.Revision, n.consumers.Revision()) }
 
 // revisionOf names configuration, consumers and policy together.
 func revisionOf(parts ...string) string {

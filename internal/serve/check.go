@@ -62,7 +62,10 @@ func buildOnce(ctx context.Context, path string, env func(string) (string, bool)
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{env: env, now: time.Now, logger: slog.New(slog.DiscardHandler), observer: plain{}, proofs: off.proofs}
+	b, err := newBuilder(c, env, off, plain{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
 	return b.build(ctx, c, nil)
 }
 

@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/postern-authz/postern/internal/assertion"
 	"github.com/postern-authz/postern/internal/config"
 	"github.com/postern-authz/postern/internal/gate"
 )
@@ -22,6 +24,9 @@ type reloader struct {
 	status   *status
 	reloaded func(part string, ok bool)
 	logger   *slog.Logger
+
+	// signer is the one in force, nil when no identity is signed.
+	signer atomic.Pointer[assertion.Signer]
 
 	mu      sync.Mutex
 	current *built
@@ -72,6 +77,7 @@ func (r *reloader) read(ctx context.Context) (*built, error) {
 
 func (r *reloader) put(next *built) {
 	r.current = next
+	r.signer.Store(next.signer) // its keys are there before anything is signed with them
 	r.gate.Swap(next.rules)
 	r.status.loaded(next.revision, r.builder.now(), next.issuerReports)
 }

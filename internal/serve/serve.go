@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/postern-authz/postern/internal/assertion"
 	"github.com/postern-authz/postern/internal/canon"
 	"github.com/postern-authz/postern/internal/config"
 	"github.com/postern-authz/postern/internal/extauthz"
@@ -115,13 +116,13 @@ func (s *server) assemble(ctx context.Context, o Options) error {
 	if s.caches, err = openCaches(s.config.Cache, time.Now); err != nil {
 		return err
 	}
+	b, err := newBuilder(s.config, o.Env, s.caches, s.telemetry, s.logger)
+	if err != nil {
+		return err
+	}
 	g := gate.New(s.telemetry.Recorder(), time.Now, newDecisionID)
 	s.reloader = &reloader{
-		path: o.ConfigPath, gate: g, status: s.status, reloaded: s.telemetry.Reloaded, logger: s.logger,
-		builder: &builder{
-			env: o.Env, now: time.Now, logger: s.logger, observer: s.telemetry,
-			proofs: s.caches.proofs, memory: s.caches.decisions,
-		},
+		path: o.ConfigPath, gate: g, status: s.status, reloaded: s.telemetry.Reloaded, logger: s.logger, builder: b,
 	}
 	if err := s.reloader.begin(ctx, s.config); err != nil {
 		return err
@@ -157,7 +158,7 @@ func (s *server) openDoors(checker telemetry.Checker) error {
 			return fmt.Errorf("listen.http.tls: %w", err)
 		}
 	}
-	s.admin = adminServer(s.status, s.telemetry.MetricsHandler(), s.logger)
+	s.admin = adminServer(s.status, s.telemetry.MetricsHandler(), assertion.JWKSHandler(s.reloader.signer.Load), s.logger)
 	return nil
 }
 
