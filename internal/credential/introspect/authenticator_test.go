@@ -73,7 +73,7 @@ func TestWhatTheServerIsAsked(t *testing.T) {
 // TestAnswers goes through what a server may say with a 200 and JSON.
 func TestAnswers(t *testing.T) {
 	at := func(name string, offset int) string {
-		return fmt.Sprintf(`,"%s":%d`, name, noon().Unix()+int64(offset))
+		return fmt.Sprintf(`,%q:%d`, name, noon().Unix()+int64(offset))
 	}
 	bare := func(more string) string { return `{"active":true,"client_id":"mobile"` + more + `}` }
 	for name, c := range map[string]struct {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,7 +25,16 @@ import (
 	"github.com/postern-authz/postern/internal/credential/introspect"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// noProxy is where a proxy of the environment would be, and nothing listens.
+const noProxy = "127.0.0.1:1"
+
+func TestMain(m *testing.M) {
+	// net/http reads it once, at the first use.
+	if err := os.Setenv("HTTP_PROXY", "http://"+noProxy); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	opaque   = "2YotnFZFEjr1zCsicMWpAA"
@@ -105,7 +115,7 @@ func newStub(t testing.TB, does http.HandlerFunc) *stub {
 	s.Config.ConnState = s.count
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.Start()
-	t.Cleanup(s.Server.Close)
+	t.Cleanup(s.Close)
 	return s
 }
 

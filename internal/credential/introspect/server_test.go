@@ -123,11 +123,12 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 }
 
 // TestProxyOfTheEnvironmentIsNotUsed: tokens don't go where the environment
-// would have them.
+// would have them. TestMain names a proxy there.
 func TestProxyOfTheEnvironmentIsNotUsed(t *testing.T) {
-	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
-	t.Setenv("http_proxy", "http://127.0.0.1:1")
-	build(t, says(active(""))).want(t, opaque, "")
+	h := build(t, says(""), impatient, func(s *settings) { s.server.URL = "http://idp.invalid/introspect" })
+	if _, err := ask(h.Authenticator, opaque); codeOf(err) != fault || strings.Contains(err.Error(), noProxy) {
+		t.Errorf("answer %v, want a fault that is not the proxy's", err)
+	}
 }
 
 // TestSecondAttempt: a broken connection is tried again, once; an answer, and a
@@ -206,6 +207,19 @@ func TestBreakerStaysOpenWhileTheServerIsDown(t *testing.T) {
 	}
 }
 
+// TestBreakerCountsFailuresInARow: an answer between them makes them single.
+func TestBreakerCountsFailuresInARow(t *testing.T) {
+	h := build(t, says(""))
+	for range 3 {
+		h.stub.do(answers(http.StatusInternalServerError))
+		for range 4 {
+			h.want(t, opaque, fault)
+		}
+		h.stub.do(says(active("")))
+		h.want(t, opaque, "")
+	}
+}
+
 // TestOneProbeAtATime: while one finds out, others are answered at once.
 func TestOneProbeAtATime(t *testing.T) {
 	h := build(t, answers(http.StatusInternalServerError))
@@ -257,7 +271,7 @@ func TestDeadServerReturns(t *testing.T) {
 	h := build(t, says(active("")), remembering)
 	h.want(t, "before", "")
 	address := h.stub.Listener.Addr().String()
-	h.stub.Server.Close()
+	h.stub.Close()
 	for i := range 6 {
 		h.want(t, fmt.Sprintf("during-%d", i), fault)
 	}
@@ -373,8 +387,13 @@ func TestDefaults(t *testing.T) {
 	}
 	defer server.Close()
 	a := introspect.New(introspect.Config{In: []introspect.Location{{Header: "Authorization", Scheme: "Bearer"}}}, server, demoRecords(), openCache(t, 0, noon), "r1", noon)
+	begin := time.Now()
 	if _, err := ask(a, opaque); codeOf(err) != fault || !strings.Contains(err.Error(), "no answer in time") {
 		t.Errorf("answer %v, want a fault for want of an answer", err)
+	}
+	// 150 ms, and what the slowest machine may add.
+	if took := time.Since(begin); took < 100*time.Millisecond || took > 30*time.Second {
+		t.Errorf("given up after %v, want 150ms", took)
 	}
 }
 
