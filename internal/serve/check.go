@@ -38,6 +38,9 @@ func Check(ctx context.Context, o CheckOptions) (*access.Verdict, *access.Explan
 	g.Swap(next.rules)
 	req := *o.Request
 	req.Explain = &access.Explanation{}
+	for _, issuer := range next.issuerReports() {
+		req.Explain.Note("issuer", issuer.String())
+	}
 	verdict := g.Check(ctx, &req)
 	return &verdict, req.Explain, nil
 }

@@ -79,22 +79,12 @@ func (r *reloader) put(next *built) {
 	r.current = next
 	r.signer.Store(next.signer) // its keys are there before anything is signed with them
 	r.gate.Swap(next.rules)
-	r.status.loaded(next.revision, r.builder.now(), next.issuerReports)
+	r.status.loaded(next.revision, r.builder.now(), next)
 }
 
 // needsRestart reports a change of what a reload leaves as it is.
 func needsRestart(a, b *config.Config) bool {
 	return !reflect.DeepEqual(a.Listen, b.Listen) || !reflect.DeepEqual(a.Cache, b.Cache) || !reflect.DeepEqual(a.Telemetry, b.Telemetry)
-}
-
-func (n *built) issuerReports() []IssuerReport {
-	var reports []IssuerReport
-	for _, s := range n.issuers.State() {
-		reports = append(reports, IssuerReport{
-			Name: s.Name, Ready: s.Keys > 0, Keys: s.Keys, LastSuccess: s.LastSuccess, Error: s.LastError,
-		})
-	}
-	return reports
 }
 
 // folders are those whose changes lead to a reload.

@@ -127,7 +127,9 @@ func (s *server) assemble(ctx context.Context, o Options) error {
 	if err := s.reloader.begin(ctx, s.config); err != nil {
 		return err
 	}
-	s.observe()
+	if err := s.observe(); err != nil {
+		return err
+	}
 	return s.openDoors(s.telemetry.Checker(g))
 }
 

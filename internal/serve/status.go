@@ -24,6 +24,9 @@ type Report struct {
 	FailedAt    time.Time `json:"failed_at,omitzero"`
 	// Issuers tells of the key sets that tokens are verified with.
 	Issuers []IssuerReport `json:"issuers,omitempty"`
+	// Introspection tells of the server that is asked about opaque tokens. It
+	// does not make the process unready: every other credential goes on.
+	Introspection *IntrospectionReport `json:"introspection,omitempty"`
 }
 
 // IssuerReport is the state of one issuer's key set.
@@ -35,19 +38,34 @@ type IssuerReport struct {
 	Error       string    `json:"error,omitempty"`
 }
 
+// IntrospectionReport is the state of an introspection server.
+type IntrospectionReport struct {
+	Name string `json:"name"`
+	// Open says that it failed so often that it is not asked for a moment.
+	Open        bool      `json:"breaker_open"`
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	Error       string    `json:"error,omitempty"`
+}
+
+// neighbours tell of what the rules in force ask over the network.
+type neighbours interface {
+	issuerReports() []IssuerReport
+	introspectionReport() *IntrospectionReport
+}
+
 // status is the one place that knows whether this process is ready, and tells
 // gRPC's health service of it.
 type status struct {
 	health   *health.Server
 	draining atomic.Bool
 
-	mu      sync.Mutex
-	report  Report
-	issuers func() []IssuerReport
+	mu     sync.Mutex
+	report Report
+	asked  neighbours
 }
 
 func newStatus() *status {
-	s := &status{health: health.NewServer(), issuers: func() []IssuerReport { return nil }}
+	s := &status{health: health.NewServer(), asked: &built{}}
 	s.tell(false)
 	return s
 }
@@ -66,10 +84,10 @@ func (s *status) tell(ready bool) {
 }
 
 // loaded notes that a revision is in force.
-func (s *status) loaded(revision string, at time.Time, issuers func() []IssuerReport) {
+func (s *status) loaded(revision string, at time.Time, asked neighbours) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.issuers = issuers
+	s.asked = asked
 	s.report.Revision, s.report.LoadedAt = revision, at
 	s.report.ReloadError, s.report.FailedAt = "", time.Time{}
 }
@@ -95,7 +113,7 @@ func (s *status) read() Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.report
-	r.Issuers = s.issuers()
+	r.Issuers, r.Introspection = s.asked.issuerReports(), s.asked.introspectionReport()
 	r.Ready = r.Revision != "" && !r.Draining
 	for _, issuer := range r.Issuers {
 		r.Ready = r.Ready && issuer.Ready

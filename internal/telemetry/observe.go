@@ -73,6 +73,17 @@ func (t *Telemetry) ObserveIssuers(read func() []IssuerState) {
 	t.observed.issuers = append(t.observed.issuers, read)
 }
 
+// ObserveNumber exports one number that goes up and down under a name of its
+// own, such as "postern.passwords.running".
+func (t *Telemetry) ObserveNumber(name, about string, read func() int64) error {
+	_, err := t.meters.Meter(scope).Int64ObservableGauge(name, metric.WithDescription(about),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(read())
+			return nil
+		}))
+	return err
+}
+
 // Reloaded counts a reload of a part, such as policy, that was taken up or
 // refused.
 func (t *Telemetry) Reloaded(part string, ok bool) {

@@ -1,0 +1,53 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/postern-authz/postern/internal/config"
+	"github.com/postern-authz/postern/internal/telemetry"
+)
+
+// openTelemetry maps the configuration to telemetry's options.
+func openTelemetry(ctx context.Context, c config.Telemetry, o Options) (*telemetry.Telemetry, error) {
+	return telemetry.Open(ctx, telemetry.Options{
+		Version: o.Version, LogLevel: c.LogLevel, LogFormat: c.LogFormat, LogWriter: o.Stderr,
+		OTLPEndpoint: c.OTLPEndpoint, AllowSample: c.AllowSample, Now: time.Now,
+		Env: func(name string) string { value, _ := o.Env(name); return value },
+	})
+}
+
+// observe exports the state of what telemetry does not decorate.
+func (s *server) observe() error {
+	s.telemetry.ObserveCache("proofs", s.caches.proofs.Stats)
+	s.telemetry.ObserveCache("decisions", s.caches.decisions.Stats)
+	s.telemetry.ObserveCache("assertions", s.caches.assertions.Stats)
+	s.telemetry.ObserveRules("rules", func() telemetry.RulesState {
+		r := s.status.read()
+		return telemetry.RulesState{Revision: r.Revision, LoadedAt: r.LoadedAt, Good: r.ReloadError == ""}
+	})
+	s.telemetry.ObserveIssuers(s.issuerStates)
+	return s.observePasswords()
+}
+
+// observePasswords exports how busy the verification of passwords is.
+func (s *server) observePasswords() error {
+	state := s.reloader.builder.verifier.State
+	return errors.Join(
+		s.telemetry.ObserveNumber("postern.passwords.running", "Passwords that are being verified.", func() int64 { return int64(state().Running) }),
+		s.telemetry.ObserveNumber("postern.passwords.waiting", "Passwords that wait to be verified.", func() int64 { return int64(state().Waiting) }),
+		s.telemetry.ObserveNumber("postern.passwords.refused", "Passwords that were not looked at since the start, for want of room.", func() int64 {
+			return int64(min(state().Refused, math.MaxInt64))
+		}),
+	)
+}
+
+func (s *server) issuerStates() []telemetry.IssuerState {
+	var states []telemetry.IssuerState
+	for _, r := range s.status.read().Issuers {
+		states = append(states, telemetry.IssuerState{Name: r.Name, Ready: r.Ready, Keys: r.Keys, FetchedAt: r.LastSuccess})
+	}
+	return states
+}
