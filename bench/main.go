@@ -28,18 +28,21 @@ type settings struct {
 	write, enforce           bool
 }
 
-func main() {
+func main() { os.Exit(exitCode()) }
+
+func exitCode() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	within, err := run(ctx, readSettings(), os.Stdout, os.Stderr)
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		return 1
 	case !within:
 		fmt.Fprintln(os.Stderr, "bench: a ratio is beyond its bar")
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func readSettings() settings {

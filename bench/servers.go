@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -28,9 +29,11 @@ type server struct {
 	process *exec.Cmd
 	log     string
 	ended   chan error
-	meter   *load.Meter
-	checks  *load.GRPC
-	doors   *load.HTTP
+	// exit is how it ended; a process that was stopped says so there.
+	exit   error
+	meter  *load.Meter
+	checks *load.GRPC
+	doors  *load.HTTP
 }
 
 // trio is Postern, the floor beneath it, and the floor with the garbage
@@ -91,12 +94,18 @@ func startNoop(ctx context.Context, dir string, env ...string) (*server, error) 
 
 // freeAddresses finds three ports that were free a moment ago.
 func freeAddresses() (a addresses, err error) {
+	var held []net.Listener // until all three are found, so that they differ
+	defer func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}()
 	for _, at := range []*string{&a.grpc, &a.http, &a.admin} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return a, err
 		}
-		defer func() { _ = l.Close() }() // held until all three are found, so that they differ
+		held = append(held, l)
 		*at = l.Addr().String()
 	}
 	return a, nil
@@ -160,7 +169,7 @@ func (s *server) awaitReady(ctx context.Context) error {
 		select {
 		case err := <-s.ended:
 			s.ended <- err
-			return fmt.Errorf("it ended before it was ready (%v)", err)
+			return errors.Join(errors.New("it ended before it was ready"), err)
 		case <-ctx.Done():
 			return fmt.Errorf("not ready: %w", ctx.Err())
 		case <-every.C:
@@ -197,10 +206,10 @@ func (s *server) stop() {
 	}
 	_ = s.process.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-s.ended:
+	case s.exit = <-s.ended:
 	case <-time.After(patience):
 		_ = s.process.Process.Kill()
-		<-s.ended
+		s.exit = <-s.ended
 	}
 }
 

@@ -30,8 +30,9 @@ func main() {
 	adminAddr := flag.String("admin", "127.0.0.1:0", "address of /readyz and /metrics")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := serve(ctx, *grpcAddr, *httpAddr, *adminAddr); err != nil {
+	err := serve(ctx, *grpcAddr, *httpAddr, *adminAddr)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "noop:", err)
 		os.Exit(1)
 	}
@@ -40,12 +41,12 @@ func main() {
 // serve runs the three servers until the context ends or one of them fails.
 func serve(ctx context.Context, grpcAddr, httpAddr, adminAddr string) error {
 	var listeners [3]net.Listener
+	defer func() { closeAll(listeners[:]) }() // the servers have closed most already
 	for i, addr := range []string{grpcAddr, httpAddr, adminAddr} {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = l.Close() }() // the servers have closed it already
 		listeners[i] = l
 	}
 	checks := grpc.NewServer()
@@ -65,6 +66,14 @@ func serve(ctx context.Context, grpcAddr, httpAddr, adminAddr string) error {
 		return err
 	case <-ctx.Done():
 		return nil
+	}
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		if l != nil {
+			_ = l.Close()
+		}
 	}
 }
 

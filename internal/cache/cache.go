@@ -99,7 +99,7 @@ func New[V any](o Options) (*Cache[V], error) {
 }
 
 // Get returns what is remembered. ok with an error is a remembered negative.
-func (c *Cache[V]) Get(key Key) (v V, err error, ok bool) { //nolint:revive,staticcheck // ok says whether there is an answer, of which err is a part
+func (c *Cache[V]) Get(key Key) (v V, err error, ok bool) { //nolint:revive // ok says whether there is an answer, of which err is a part
 	e := c.find(key)
 	if e == nil {
 		return v, nil, false

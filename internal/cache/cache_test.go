@@ -283,8 +283,8 @@ func TestHitAllocatesNothing(t *testing.T) {
 	ctx, load := context.Background(), (&source{}).load
 	token := string(make([]byte, 1500))
 	for name, f := range map[string]func(){
-		"get":          func() { c.Get(good) },
-		"get negative": func() { c.Get(bad) },
+		"get":          func() { _, _, _ = c.Get(good) },
+		"get negative": func() { _, _, _ = c.Get(bad) },
 		"fetch":        func() { _, _ = c.Fetch(ctx, good, load) },
 		"digest key":   func() { cache.Digest("api_key", "revision", token[:32]) },
 		"digest token": func() { cache.Digest("jwt", "revision", token) },
