@@ -13,25 +13,50 @@ import (
 
 const maxLeeway = time.Minute
 
-func (c *checker) authentication(a *authenticationPart) Authentication {
-	keys, tokens := keyPlaces(a), tokenPlaces(a)
-	c.places("authentication.api_key.in", keys)
-	c.places("authentication.jwt.in", tokens)
-	c.parted(keys, tokens)
-	jwt := JWT{
-		In:      tokens,
-		Leeway:  c.span("authentication.jwt.leeway", a.JWT.Leeway, 0, maxLeeway),
-		Issuers: c.issuers(a.JWT.Issuers),
-	}
-	if field := "authentication.jwt.max_lifetime"; c.doc.Has(field) {
-		jwt.MaxLifetime = c.span(field, a.JWT.MaxLifetime, time.Second, 100*365*24*time.Hour)
-	}
+func (c *checker) authentication(a *authenticationPart, environments []string) Authentication {
+	keys, tokens := keyPlaces(a), tokenPlaces(a.JWT.In)
+	c.places("authentication.api_key.in", keys, a)
+	c.places("authentication.jwt.in", tokens, a)
+	c.parted("authentication.jwt.in", keys, tokens)
 	return Authentication{
 		Order:           c.kinds("authentication.order", a.Order),
 		HideCredentials: a.HideCredentials,
+		Forward:         c.forward(a),
 		APIKey:          APIKey{In: keys},
-		JWT:             jwt,
+		JWT: JWT{
+			In:          tokens,
+			Leeway:      c.span("authentication.jwt.leeway", a.JWT.Leeway, 0, maxLeeway),
+			MaxLifetime: c.spanIfThere("authentication.jwt.max_lifetime", a.JWT.MaxLifetime, time.Second, 100*365*24*time.Hour),
+			Issuers:     c.issuers(a.JWT.Issuers),
+		},
+		Basic:             c.basic(&a.Basic),
+		Signature:         c.signature(&a.Signature, environments),
+		ClientCertificate: c.certificate(&a.ClientCertificate, environments),
+		Introspection:     c.introspection(a, environments),
 	}
+}
+
+// forward are the kinds that reach the upstream although credentials are
+// hidden.
+func (c *checker) forward(a *authenticationPart) []access.Kind {
+	const field = "authentication.forward"
+	if len(a.Forward) == 0 {
+		return nil
+	}
+	if !a.HideCredentials {
+		c.refuse(field, "says nothing where hide_credentials is false: every credential is forwarded")
+	}
+	return c.ordered(field, c.kinds(field, a.Forward), a)
+}
+
+// ordered refuses kinds that are believed nowhere.
+func (c *checker) ordered(field string, kinds []access.Kind, a *authenticationPart) []access.Kind {
+	for i, k := range kinds {
+		if k != "" && !a.believes(k) {
+			c.refuse(at(field, i), "the kind %s is not in authentication.order", k)
+		}
+	}
+	return kinds
 }
 
 func keyPlaces(a *authenticationPart) []Location {
@@ -42,9 +67,9 @@ func keyPlaces(a *authenticationPart) []Location {
 	return list
 }
 
-func tokenPlaces(a *authenticationPart) []Location {
-	list := make([]Location, len(a.JWT.In))
-	for i, p := range a.JWT.In {
+func tokenPlaces(in []tokenPlace) []Location {
+	list := make([]Location, len(in))
+	for i, p := range in {
 		list[i] = Location{Header: p.Header, Scheme: p.Scheme}
 	}
 	return list
@@ -70,7 +95,7 @@ func (c *checker) kinds(field string, list []kind) []access.Kind {
 }
 
 // places checks where a kind of credential may stand.
-func (c *checker) places(field string, list []Location) {
+func (c *checker) places(field string, list []Location, a *authenticationPart) {
 	if len(list) > maxKinds {
 		c.refuse(field, "has %d places; expected at most %d", len(list), maxKinds)
 		return
@@ -81,6 +106,9 @@ func (c *checker) places(field string, list []Location) {
 	for i, l := range list {
 		if problem := placeProblem(l); problem != "" {
 			c.refuse(at(field, i), "%s", problem)
+		}
+		if owner := a.owner(l); owner != "" {
+			c.refuse(at(field, i), "is a place of the kind %s", owner)
 		}
 		if slices.ContainsFunc(list[:i], func(other Location) bool { return samePlace(l, other) }) {
 			c.refuse(at(field, i), "stands here twice")
@@ -110,13 +138,20 @@ func placeProblem(l Location) string {
 
 // parted refuses a place of two kinds, where one would always reject what the
 // other proves. Bearer is parted by the form of Postern's own keys.
-func (c *checker) parted(keys, tokens []Location) {
+func (c *checker) parted(field string, keys, tokens []Location) {
 	for i, l := range tokens {
 		both := slices.ContainsFunc(keys, func(k Location) bool { return samePlace(k, l) })
 		if both && !strings.EqualFold(l.Scheme, bearerScheme) {
-			c.refuse(at("authentication.jwt.in", i), "is a place of API keys too; only the scheme Bearer can be both")
+			c.refuse(at(field, i), "is a place of API keys too; only the scheme Bearer can be both")
 		}
 	}
+}
+
+// keysUnderBearer reports that what has the form of an API key under Bearer is
+// one.
+func keysUnderBearer(a *authenticationPart) bool {
+	return a.believes(access.KindAPIKey) &&
+		slices.ContainsFunc(a.APIKey.In, func(p keyPlace) bool { return strings.EqualFold(p.Scheme, bearerScheme) })
 }
 
 func samePlace(a, b Location) bool {
@@ -126,7 +161,8 @@ func samePlace(a, b Location) bool {
 // reserved are headers that a gateway or Postern itself gives a meaning to.
 func reserved(name string) bool {
 	switch folded := fold(name); folded {
-	case "authorization", "connection", "content-length", "content-type", "cookie", "host", "keep-alive", "proxy-authorization",
+	case "authorization", "client-cert", "client-cert-chain", "connection", "content-digest", "content-length", "content-type",
+		"cookie", "date", "digest", "host", "keep-alive", "proxy-authorization",
 		"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "forwarded", "x-real-ip", "www-authenticate":
 		return true
 	default:

@@ -5,6 +5,11 @@ import (
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/assertion"
+	"github.com/postern-authz/postern/internal/credential/basic"
+	"github.com/postern-authz/postern/internal/credential/clientcert"
+	"github.com/postern-authz/postern/internal/credential/introspect"
+	"github.com/postern-authz/postern/internal/credential/signature"
 	"github.com/postern-authz/postern/internal/gate"
 )
 
@@ -20,7 +25,9 @@ type Config struct {
 	Default gate.Route
 	Policy  Policy
 	// Identity are the managed headers.
-	Identity  []gate.ManagedHeader
+	Identity []gate.ManagedHeader
+	// Assertion is nil when no identity is signed.
+	Assertion *Assertion
 	Cache     Cache
 	Telemetry Telemetry
 	// Files are the files that the configuration was read from; none for the
@@ -73,8 +80,34 @@ type Authentication struct {
 	// Order is the order in which a credential names the request's identity.
 	Order           []access.Kind
 	HideCredentials bool
-	APIKey          APIKey
-	JWT             JWT
+	// Forward are the kinds whose credential reaches the upstream although
+	// credentials are hidden.
+	Forward           []access.Kind
+	APIKey            APIKey
+	JWT               JWT
+	Basic             Basic
+	Signature         signature.Config
+	ClientCertificate clientcert.Config
+	// Introspection is nil when no server is configured.
+	Introspection *Introspection
+}
+
+// Basic says how passwords are asked for and how many are verified at once.
+type Basic struct {
+	Realm    string
+	Verifier basic.VerifierConfig
+}
+
+// Introspection is one server that tells of opaque tokens.
+type Introspection struct {
+	Server introspect.ServerConfig
+	Answer introspect.Config
+}
+
+// Assertion is the signed identity for the upstream.
+type Assertion struct {
+	Header string
+	Config assertion.Config
 }
 
 // Location is a place in a request: a header, with a scheme or bare, or a

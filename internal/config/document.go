@@ -71,13 +71,14 @@ type consumersPart struct {
 type authenticationPart struct {
 	Order           []kind     `yaml:"order" doc:"The kinds that are believed; the first that is proven names the credential."`
 	HideCredentials bool       `yaml:"hide_credentials" doc:"What proved the consumer does not reach the upstream."`
+	Forward         []kind     `yaml:"forward" doc:"The kinds whose credential reaches the upstream all the same."`
 	APIKey          apiKeyPart `yaml:"api_key"`
 	JWT             jwtPart    `yaml:"jwt"`
 
-	Basic             strictyaml.Unsupported `yaml:"basic"`
-	ClientCertificate strictyaml.Unsupported `yaml:"client_certificate"`
-	Introspection     strictyaml.Unsupported `yaml:"introspection"`
-	Signature         strictyaml.Unsupported `yaml:"signature"`
+	Basic             basicPart         `yaml:"basic" doc:"Usernames and passwords."`
+	Signature         signaturePart     `yaml:"signature" doc:"Requests that their client signs with HMAC."`
+	ClientCertificate certificatePart   `yaml:"client_certificate" doc:"TLS certificates of clients, as the gateway tells them."`
+	Introspection     introspectionPart `yaml:"introspection" doc:"Opaque tokens, which the server that gave them out is asked about (RFC 7662)."`
 }
 
 type apiKeyPart struct {
@@ -116,8 +117,6 @@ type issuerPart struct {
 	Groups          []string            `yaml:"groups" doc:"Claims that hold groups; left out: none."`
 	Scopes          []string            `yaml:"scopes" doc:"Claims that hold scopes; left out: scope."`
 	MaxStale        strictyaml.Duration `yaml:"max_stale" doc:"How long the last good keys serve while none can be fetched; left out: 24h."`
-
-	Introspection strictyaml.Unsupported `yaml:"introspection"`
 }
 
 type policyPart struct {
@@ -132,9 +131,9 @@ type policyPart struct {
 }
 
 type identityPart struct {
-	Headers headers `yaml:"headers" doc:"A preset (apisix, kong), or a mapping of header to field."`
-
-	Assertion strictyaml.Unsupported `yaml:"assertion"`
+	Headers        headers       `yaml:"headers" doc:"A preset (apisix, kong), or a mapping of header to field."`
+	ClientIDHeader string        `yaml:"client_id_header" doc:"The header that names the client which a token was issued to, such as X-Client-ID; left out: none."`
+	Assertion      assertionPart `yaml:"assertion" doc:"A signed identity for the upstream; left out: none."`
 }
 
 type cachePart struct {

@@ -9,6 +9,8 @@ import (
 	"time"
 )
 
+const expectedName = "expected ASCII letters, digits, '.', '_' and '-', at most 128"
+
 var (
 	issuerName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 	// algorithmForm is what an issuer may sign with: nothing symmetric, since
@@ -40,25 +42,27 @@ func (c *checker) once(field string, seen map[string]int, value string) {
 
 func (c *checker) issuer(field string, p *issuerPart) Issuer {
 	if c.doc.Has(field+".name") && !issuerName.MatchString(p.Name) {
-		c.refuse(field+".name", "expected ASCII letters, digits, '.', '_' and '-', at most 128")
+		c.refuse(field+".name", "%s", expectedName)
 	}
 	c.source(field, p)
 	c.filled(field+".algorithms", p.Algorithms, algorithmForm.MatchString, "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA")
 	c.filled(field+".audiences", p.Audiences, plain, "a text without control characters")
-	for _, list := range []struct {
-		key    string
-		claims []string
-	}{{".roles", p.Roles}, {".groups", p.Groups}, {".scopes", p.Scopes}} {
-		c.each(field+list.key, list.claims, plain, "a claim's name")
-	}
+	c.claims(field, p.Roles, p.Groups, p.Scopes)
 	return Issuer{
 		Name: p.Name, Issuer: p.Issuer, JWKSFile: c.file(field+".jwks_file", p.JWKSFile), JWKSURL: p.JWKSURL,
 		Algorithms: c.otherwise(field+".algorithms", p.Algorithms, "RS256", "ES256"), Audiences: p.Audiences,
-		ConsumerClaim:   c.claim(field+".consumer_claim", p.ConsumerClaim),
+		ConsumerClaim:   c.claim(field+".consumer_claim", p.ConsumerClaim, "azp"),
 		UnknownConsumer: c.unknown(field+".unknown_consumer", p.UnknownConsumer),
 		Roles:           p.Roles, Groups: p.Groups, Scopes: c.otherwise(field+".scopes", p.Scopes, "scope"),
 		MaxStale: c.stale(field+".max_stale", time.Duration(p.MaxStale)),
 	}
+}
+
+// claims checks the claims that hold what a consumer may do.
+func (c *checker) claims(field string, roles, groups, scopes []string) {
+	c.each(field+".roles", roles, plain, "a claim's name")
+	c.each(field+".groups", groups, plain, "a claim's name")
+	c.each(field+".scopes", scopes, plain, "a claim's name")
 }
 
 // source checks where the keys come from.
@@ -67,22 +71,25 @@ func (c *checker) source(field string, p *issuerPart) {
 	case c.doc.Has(field+".jwks_file") && c.doc.Has(field+".jwks_url"):
 		c.refuse(field+".jwks_url", "expected one of jwks_file and jwks_url")
 	case c.doc.Has(field + ".jwks_url"):
-		c.fetched(field+".jwks_url", p.JWKSURL, p.PlainHTTP)
+		c.reached(field+".jwks_url", p.JWKSURL, p.PlainHTTP, fetchedPlainly)
 	case !c.doc.Has(field+".jwks_file") && c.doc.Has(field+".issuer"):
-		c.fetched(field+".issuer", p.Issuer, p.PlainHTTP)
+		c.reached(field+".issuer", p.Issuer, p.PlainHTTP, fetchedPlainly)
 	case c.doc.Has(field+".issuer") && !plain(p.Issuer):
 		c.refuse(field+".issuer", "expected what iss is in the issuer's tokens")
 	}
 }
 
-// fetched checks a URL that keys are fetched from.
-func (c *checker) fetched(field, text string, plainHTTP bool) {
+const fetchedPlainly = "fetches keys over plain HTTP, where anybody in between can put in their own; expected https, or dangerously_fetch_over_plain_http: true beside it"
+
+// reached checks a URL that Postern calls. Plain HTTP to another machine is
+// refused, in the given words, unless it is accepted by name.
+func (c *checker) reached(field, text string, plainHTTP bool, refusal string) {
 	u, err := webURL(text)
 	switch {
 	case err != nil:
 		c.refuse(field, "%s", err)
 	case u.Scheme == "http" && !plainHTTP && !onThisMachine(u):
-		c.refuse(field, "fetches keys over plain HTTP, where anybody in between can put in their own; expected https, or dangerously_fetch_over_plain_http: true beside it")
+		c.refuse(field, "%s", refusal)
 	}
 }
 
@@ -100,10 +107,10 @@ func onThisMachine(u *url.URL) bool {
 	return err == nil && addr.IsLoopback() || u.Hostname() == "localhost"
 }
 
-func (c *checker) claim(field, text string) string {
+func (c *checker) claim(field, text, usual string) string {
 	switch {
 	case !c.doc.Has(field):
-		return "azp"
+		return usual
 	case !plain(text):
 		c.refuse(field, "expected a claim's name")
 	}

@@ -115,6 +115,14 @@ func (c *checker) span(field string, d strictyaml.Duration, least, most time.Dur
 	return time.Duration(d)
 }
 
+// spanIfThere is the same for a duration that is 0 unless it is written.
+func (c *checker) spanIfThere(field string, d strictyaml.Duration, least, most time.Duration) time.Duration {
+	if !c.doc.Has(field) {
+		return 0
+	}
+	return c.span(field, d, least, most)
+}
+
 func (c *checker) consumers(p *consumersPart) Consumers {
 	var files []string
 	for i, pattern := range p.Files {

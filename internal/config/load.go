@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/strictyaml"
 )
 
@@ -18,8 +19,9 @@ import (
 // file refers to; nil knows none. The error is a strictyaml.Errors that has all
 // problems.
 //
-// The file alone is read and what it refers to as `file:PATH`; consumers,
-// policies, key sets and certificates are for others to read.
+// The file alone is read, what it refers to as `file:PATH`, and the authorities
+// of client certificates, whose content is part of the revision; consumers,
+// policies, key sets and a listener's certificates are for others to read.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
 	if path == "" {
 		return parse("", []byte("{}"), env)
@@ -63,11 +65,15 @@ func (c *checker) config(d *document) *Config {
 	if c.path != "" {
 		c.files = append(c.files, c.path)
 	}
+	if c.doc.Has(introspectionField) && !c.doc.Has("authentication.order") {
+		d.Authentication.Order = append(d.Authentication.Order, kind(access.KindIntrospection))
+	}
 	config := &Config{
 		Listen:         c.listen(&d.Listen),
 		Consumers:      c.consumers(&d.Consumers),
-		Authentication: c.authentication(&d.Authentication),
+		Authentication: c.authentication(&d.Authentication, d.Consumers.Environments),
 		Identity:       c.identity(&d.Identity, &d.Authentication),
+		Assertion:      c.assertion(&d.Identity.Assertion),
 		Cache:          c.cache(&d.Cache),
 		Telemetry:      c.telemetry(&d.Telemetry),
 	}

@@ -11,9 +11,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/config"
+	"github.com/postern-authz/postern/internal/credential/basic"
+	"github.com/postern-authz/postern/internal/credential/clientcert"
+	"github.com/postern-authz/postern/internal/credential/signature"
 	"github.com/postern-authz/postern/internal/gate"
 )
 
@@ -39,7 +43,7 @@ func TestDefaultsNeedNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
-	kinds := []access.Kind{access.KindAPIKey, access.KindJWT}
+	kinds := []access.Kind{access.KindAPIKey, access.KindSignature, access.KindJWT, access.KindBasic, access.KindClientCertificate}
 	want := &config.Config{
 		Listen: config.Listen{
 			GRPC:  config.Listener{Address: "127.0.0.1:9191"},
@@ -49,8 +53,11 @@ func TestDefaultsNeedNoFile(t *testing.T) {
 		},
 		Authentication: config.Authentication{
 			Order: kinds, HideCredentials: true,
-			APIKey: config.APIKey{In: []config.Location{{Header: "X-API-Key"}, {Header: "Authorization", Scheme: "ApiKey"}, {Header: "Authorization", Scheme: "Bearer"}}},
-			JWT:    config.JWT{In: []config.Location{{Header: "Authorization", Scheme: "Bearer"}}, Leeway: 30 * time.Second, Issuers: []config.Issuer{}},
+			APIKey:            config.APIKey{In: []config.Location{{Header: "X-API-Key"}, {Header: "Authorization", Scheme: "ApiKey"}, {Header: "Authorization", Scheme: "Bearer"}}},
+			JWT:               config.JWT{In: []config.Location{{Header: "Authorization", Scheme: "Bearer"}}, Leeway: 30 * time.Second, Issuers: []config.Issuer{}},
+			Basic:             config.Basic{Realm: "api", Verifier: basic.VerifierConfig{Wait: 100 * time.Millisecond}},
+			Signature:         signature.Config{Realm: "api", ClockSkew: 5 * time.Minute},
+			ClientCertificate: clientcert.Config{Realm: "api", Unknown: clientcert.UnknownReject},
 		},
 		Routes:    []gate.Route{},
 		Default:   gate.Route{Authenticate: gate.Authenticate{Kinds: kinds}, Entrypoint: "postern/authz/allow"},
@@ -70,6 +77,8 @@ func compare(t *testing.T, want, got *config.Config) {
 	opts := cmp.Options{
 		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 		cmp.Comparer(func(a, b gate.Pattern) bool { return a.String() == b.String() }),
+		cmp.Comparer(func(a, b access.Secret) bool { return a.Equal(b.Reveal()) }),
+		cmpopts.IgnoreFields(basic.VerifierConfig{}, "Verify"),
 		cmp.FilterPath(func(p cmp.Path) bool {
 			switch p.String() {
 			case "Identity", "Revision", "Files":
@@ -123,7 +132,8 @@ func TestExampleIsTheDefaultsAndItsRoutes(t *testing.T) {
 	health.Anonymous = true
 	admin.Require.Roles = []string{"admin"}
 	order.Match.Methods, order.Match.Hosts, order.Require.Scopes = []string{"GET", "PUT", "DELETE"}, []string{"api.example.com"}, []string{"orders:read"}
-	payments.Authenticate.AllOf = true
+	order.Authenticate.Kinds = []access.Kind{access.KindAPIKey, access.KindJWT}
+	payments.Authenticate = gate.Authenticate{Kinds: order.Authenticate.Kinds, AllOf: true}
 	legacy.Entrypoint = "envoy/authz/allow"
 	want.Routes = []gate.Route{health, admin, order, payments, legacy}
 	want.Consumers.Files = []string{filepath.Join(folder, "consumers", "*.yaml")}
@@ -201,6 +211,9 @@ telemetry: {log_level: debug, log_format: text, otlp_endpoint: env:COLLECTOR, de
 					{Name: "b", Issuer: "b", JWKSURL: "http://keycloak:8080/certs", Audiences: []string{"x", "y"}, Algorithms: []string{"EdDSA"}, ConsumerClaim: "client_id", UnknownConsumer: "ephemeral", Scopes: []string{"scp"}, MaxStale: time.Hour},
 				},
 			},
+			Basic:             config.Basic{Realm: "api", Verifier: basic.VerifierConfig{Wait: 100 * time.Millisecond}},
+			Signature:         signature.Config{Realm: "api", ClockSkew: 5 * time.Minute, Environments: []string{"prod", "pre-prod"}},
+			ClientCertificate: clientcert.Config{Realm: "api", Unknown: clientcert.UnknownReject, Environments: []string{"prod", "pre-prod"}},
 		},
 		Routes: []gate.Route{
 			{

@@ -47,7 +47,7 @@ func (c *checker) route(field string, p *routePart, fallback gate.Route, d *docu
 	route := fallback
 	route.Name = p.Name
 	if c.doc.Has(field+".name") && !routeName.MatchString(p.Name) {
-		c.refuse(field+".name", "expected ASCII letters, digits, '.', '_' and '-', at most 128")
+		c.refuse(field+".name", "%s", expectedName)
 	}
 	route.Match = c.match(field+".match", &p.Match)
 	route.Require = c.require(field+".require", &p.Require)
@@ -144,12 +144,8 @@ func (c *checker) authenticate(field string, a *authenticate, d *document) gate.
 	if all && list != nil && len(list) == 0 {
 		c.refuse(place, "is empty; expected at least one kind")
 	}
-	for i, k := range list {
-		if k != "" && !slices.Contains(d.Authentication.Order, k) {
-			c.refuse(at(place, i), "the kind %s is not in authentication.order", k)
-		}
-	}
-	return gate.Authenticate{Kinds: inOrder(c.kinds(place, list), d.Authentication.Order), AllOf: all}
+	kinds := c.ordered(place, c.kinds(place, list), &d.Authentication)
+	return gate.Authenticate{Kinds: inOrder(kinds, d.Authentication.Order), AllOf: all}
 }
 
 // inOrder sorts kinds by the file's order: that names the credential.

@@ -2,6 +2,10 @@ package config
 
 import (
 	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/assertion"
+	"github.com/postern-authz/postern/internal/credential/clientcert"
+	"github.com/postern-authz/postern/internal/credential/introspect"
+	"github.com/postern-authz/postern/internal/credential/signature"
 	"github.com/postern-authz/postern/internal/strictyaml"
 )
 
@@ -93,7 +97,9 @@ func defaults() document {
 	d.Listen.Admin.Address = "127.0.0.1:9193"
 	d.Listen.GRPC.FaultResponse = faultDeny
 	d.Listen.Drain = drainPart{NotReady: 5 * second, Timeout: 30 * second}
-	d.Authentication.Order = []kind{kind(access.KindAPIKey), kind(access.KindJWT)}
+	d.Authentication.Order = []kind{
+		kind(access.KindAPIKey), kind(access.KindSignature), kind(access.KindJWT), kind(access.KindBasic), kind(access.KindClientCertificate),
+	}
 	d.Authentication.HideCredentials = true
 	d.Authentication.APIKey.In = []keyPlace{
 		{Header: "X-API-Key"},
@@ -102,10 +108,16 @@ func defaults() document {
 	}
 	d.Authentication.JWT.In = []tokenPlace{{Header: authorization, Scheme: bearerScheme}}
 	d.Authentication.JWT.Leeway = 30 * second
+	d.Authentication.Basic = basicPart{Realm: realm, Wait: second / 10}
+	d.Authentication.Signature.ClockSkew = strictyaml.Duration(signature.DefaultClockSkew)
+	d.Authentication.ClientCertificate.Unknown = unknown(clientcert.UnknownReject)
+	d.Authentication.Introspection.In = []tokenPlace{{Header: authorization, Scheme: bearerScheme}}
+	d.Authentication.Introspection.ClientAuth = introspect.BasicAuth
 	d.Default.Anonymous = anonymousDeny
 	d.Policy.Entrypoint = "postern/authz/allow"
 	d.Policy.Timeout = second / 50
 	d.Identity.Headers.Preset = "apisix"
+	d.Identity.Assertion = assertionPart{Header: assertion.DefaultHeader, Issuer: assertion.DefaultIssuer, TTL: strictyaml.Duration(assertion.DefaultTTL)}
 	d.Cache = cachePart{MaxMemory: 64 << 20, TTL: 60 * second, NegativeTTL: 5 * second}
 	d.Telemetry = telemetryPart{LogLevel: "info", LogFormat: "json", DecisionLog: decisionLogPart{AllowSample: 0.01}}
 	return d

@@ -42,6 +42,8 @@ func schemaOf(v reflect.Value) object {
 		return object{"type": "object", "additionalProperties": schemaOf(reflect.Zero(v.Type().Elem()))}
 	case reflect.Bool:
 		return withDefault(object{"type": "boolean"}, v, v.Bool())
+	case reflect.Int:
+		return withDefault(object{"type": "integer", "minimum": 1}, v, v.Int())
 	case reflect.Float64:
 		return withDefault(object{"type": "number"}, v, v.Float())
 	default:

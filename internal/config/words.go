@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/credential/clientcert"
+	"github.com/postern-authz/postern/internal/credential/introspect"
+	"github.com/postern-authz/postern/internal/credential/signature"
 	"github.com/postern-authz/postern/internal/strictyaml"
 )
 
@@ -31,26 +34,43 @@ type (
 	preset        string
 	logLevel      string
 	logFormat     string
+	dialect       signature.Dialect
+	unknown       clientcert.Unknown
+	clientAuth    string
 	entrypoint    string
 )
 
-func (kind) words() []string          { return []string{string(access.KindAPIKey), string(access.KindJWT)} }
+func (kind) words() []string {
+	return []string{
+		string(access.KindAPIKey), string(access.KindSignature), string(access.KindJWT), string(access.KindBasic),
+		string(access.KindClientCertificate), string(access.KindIntrospection),
+	}
+}
 func (anonymous) words() []string     { return []string{anonymousAllow, anonymousDeny} }
 func (faultResponse) words() []string { return []string{faultDeny, faultError} }
 func (preset) words() []string        { return []string{"apisix", "kong"} }
 func (logLevel) words() []string      { return []string{"debug", "info", "warn", "error"} }
 func (logFormat) words() []string     { return []string{"json", "text"} }
+func (dialect) words() []string {
+	return []string{string(signature.Plain), string(signature.APISIX), string(signature.Kong)}
+}
 
-// laterKinds are kinds of the format that this version can't prove.
-var laterKinds = []string{"basic", "signature", "client_certificate", "introspection"}
+func (unknown) words() []string {
+	return []string{string(clientcert.UnknownReject), string(clientcert.UnknownIgnore)}
+}
+func (clientAuth) words() []string { return []string{introspect.BasicAuth, introspect.PostAuth} }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (k *kind) UnmarshalText(text []byte) error {
-	if slices.Contains(laterKinds, string(text)) {
-		return errors.New("the kind " + string(text) + " is not supported by this version")
-	}
-	return oneOf(k, text)
-}
+func (k *kind) UnmarshalText(text []byte) error { return oneOf(k, text) }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *dialect) UnmarshalText(text []byte) error { return oneOf(d, text) }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (u *unknown) UnmarshalText(text []byte) error { return oneOf(u, text) }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (a *clientAuth) UnmarshalText(text []byte) error { return oneOf(a, text) }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (a *anonymous) UnmarshalText(text []byte) error { return oneOf(a, text) }
