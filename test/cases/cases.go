@@ -31,11 +31,26 @@ type Case struct {
 	Name string `yaml:"name"`
 	// Doors are the only doors that can express the request, Except those that
 	// can't; Because says why. Neither: it goes through all.
-	Doors   []Door  `yaml:"doors"`
-	Except  []Door  `yaml:"except"`
-	Because string  `yaml:"because"`
+	Doors   []Door `yaml:"doors"`
+	Except  []Door `yaml:"except"`
+	Because string `yaml:"because"`
+	// Setup is one of Setups: the example with a difference.
+	Setup   string  `yaml:"setup"`
 	Request Request `yaml:"request"`
 	Expect  Expect  `yaml:"expect"`
+	// Again is the answer to the very same request, sent once more.
+	Again *Expect `yaml:"again"`
+}
+
+// Setups are the differences from deploy/example that a case may need, each a
+// text in postern.yaml and what stands in its place; "" is the example itself.
+func Setups() map[string][2]string {
+	return map[string][2]string{
+		"":                       {},
+		"forwarded certificates": {"client_certificate: {} ", "client_certificate: {headers: [X-Forwarded-Client-Cert, Client-Cert]} "},
+		"forwarded credentials":  {"# forward: [jwt] ", "forward: [jwt, basic, signature] "},
+		"client id":              {"# client_id_header: X-Client-ID ", "client_id_header: X-Client-ID "},
+	}
 }
 
 // Request is what the client sent to the gateway. Load fills in what is left
@@ -47,13 +62,21 @@ type Request struct {
 	Path string `yaml:"path"`
 	Host string `yaml:"host"` // left out: api.example.com
 	// Headers are lines, each a name and a value. In a value, ${NAME-key} is a
-	// key of Keys, ${token} the token and ${x*N} the letter x N times.
+	// key of Keys, ${token} the token, ${basic NAME:PASSWORD} a pair in base64,
+	// ${cert-url}, ${cert-rfc} and ${cert-sha256} the certificate, and ${x*N} the
+	// letter x N times.
 	Headers []Line `yaml:"headers"`
 	// Client is the address that the gateway says the request came from; left
 	// out: 198.51.100.7.
 	Client string `yaml:"client"`
 	// Token is sent as "Authorization: Bearer" unless a header holds ${token}.
 	Token *Token `yaml:"token"`
+	// Sign adds the lines of a signature.
+	Sign *Signed `yaml:"sign"`
+	// Certificate is what the client shows; gRPC tells it, other doors where a
+	// header holds it. Principal is what Envoy tells without it.
+	Certificate *Certificate `yaml:"certificate"`
+	Principal   string       `yaml:"principal"`
 	// Route is a route that the gateway names. Only gRPC can.
 	Route string `yaml:"route"`
 	// Empty are the parts that are empty rather than left out: method, path,
@@ -80,8 +103,9 @@ type Expect struct {
 	// that must not keep the client's value: empty at the HTTP doors, removed
 	// by gRPC.
 	Upstream map[string]string `yaml:"upstream"`
-	// Removed are headers that gRPC removes.
+	// Removed are headers that gRPC removes, Kept those that no door touches.
 	Removed []string `yaml:"removed"`
+	Kept    []string `yaml:"kept"`
 	// Challenge are the WWW-Authenticate lines, in order: a scheme, and the
 	// error that the line gives, if any.
 	Challenge []string `yaml:"challenge"`
@@ -159,6 +183,9 @@ func (c *Case) complete() error {
 	fill("path", &c.Request.Path, "/")
 	fill("host", &c.Request.Host, "api.example.com")
 	fill("client", &c.Request.Client, "198.51.100.7")
+	if _, known := Setups()[c.Setup]; !known {
+		return fmt.Errorf("the setup %q is unknown", c.Setup)
+	}
 	if c.Request.Route != "" && !slices.Equal(c.Doors, []Door{"grpc"}) {
 		return errors.New("only gRPC names a route")
 	}
@@ -167,6 +194,8 @@ func (c *Case) complete() error {
 		return errors.New("doors and except exclude each other")
 	case restricted != (c.Because != ""):
 		return errors.New("a restriction of doors and its reason go together")
+	case c.Request.Principal != "" && !slices.Equal(c.Doors, []Door{"grpc"}):
+		return errors.New("only gRPC tells of a principal")
 	case (c.Expect.Status == 200) != (c.Expect.Code == ""):
 		return errors.New("an allow has no code, everything else has one")
 	}

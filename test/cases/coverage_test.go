@@ -11,7 +11,8 @@ import (
 )
 
 // unreachable are the codes that the example never gives: no route asks for a
-// group, and no kind of credential in it is slow to prove.
+// group, and only a flood of passwords is told to come back (test/gateway has
+// one).
 var unreachable = map[access.Code]bool{access.CodeAllowed: true, access.CodeMissingGroup: true, access.CodeTooManyFailures: true}
 
 // TestCasesCoverTheExample fails when a consumer, a credential or a route is

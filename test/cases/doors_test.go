@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/postern-authz/postern/test/cases"
 	"github.com/postern-authz/postern/test/harness"
 )
 
@@ -31,7 +32,7 @@ func grpcDoor(t *testing.T, address string) ask {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	client := authv3.NewAuthorizationClient(conn)
-	return func(t *testing.T, r *request) seen {
+	return func(t *testing.T, r *cases.Ready) seen {
 		answer, err := client.Check(t.Context(), checkRequest(r))
 		if err != nil {
 			t.Fatal(err)
@@ -40,9 +41,9 @@ func grpcDoor(t *testing.T, address string) ask {
 	}
 }
 
-func checkRequest(r *request) *authv3.CheckRequest {
+func checkRequest(r *cases.Ready) *authv3.CheckRequest {
 	headers := map[string]string{":method": r.Method, ":path": r.Path, ":authority": r.Host, ":scheme": "http"}
-	for _, line := range r.lines {
+	for _, line := range r.Lines {
 		name := strings.ToLower(line[0])
 		if before, there := headers[name]; there {
 			headers[name] = before + "," + line[1]
@@ -51,7 +52,7 @@ func checkRequest(r *request) *authv3.CheckRequest {
 		headers[name] = line[1]
 	}
 	attributes := &authv3.AttributeContext{
-		Source: &authv3.AttributeContext_Peer{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{
+		Source: &authv3.AttributeContext_Peer{Principal: r.Principal, Certificate: url.PathEscape(r.Certificate), Address: &corev3.Address{Address: &corev3.Address_SocketAddress{
 			SocketAddress: &corev3.SocketAddress{Address: r.Client, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 4711}},
 		}}},
 		Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{
@@ -108,7 +109,7 @@ func exchange(t *testing.T, address, raw string) (*http.Response, string) {
 
 // httpDoor asks as a gateway does through its profile.
 func httpDoor(address, gateway string) ask {
-	return func(t *testing.T, r *request) seen {
+	return func(t *testing.T, r *cases.Ready) seen {
 		response, body := exchange(t, address, question(gateway, r))
 		s := seen{status: response.StatusCode, header: response.Header, body: body, head: gateway == "envoy" && r.Method == http.MethodHead}
 		if meant := s.header.Get("X-Postern-Status"); gateway == "nginx" && meant != "" {
@@ -125,7 +126,7 @@ func httpDoor(address, gateway string) ask {
 	}
 }
 
-func question(gateway string, r *request) string {
+func question(gateway string, r *cases.Ready) string {
 	var b strings.Builder
 	line := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, value) }
 	switch gateway {
@@ -147,7 +148,7 @@ func question(gateway string, r *request) string {
 		line("X-Forwarded-Proto", "http")
 	}
 	line("X-Forwarded-For", r.Client)
-	for _, l := range r.lines {
+	for _, l := range r.Lines {
 		line(l[0], l[1])
 	}
 	return b.String() + "\r\n"
@@ -155,7 +156,7 @@ func question(gateway string, r *request) string {
 
 // opaDoor asks as APISIX's opa plugin does.
 func opaDoor(address string) ask {
-	return func(t *testing.T, r *request) seen {
+	return func(t *testing.T, r *cases.Ready) seen {
 		input, err := json.Marshal(map[string]any{"input": pluginInput(r)})
 		if err != nil {
 			t.Fatal(err)
@@ -197,11 +198,11 @@ func listOf(value any) []any {
 	return []any{value}
 }
 
-func pluginInput(r *request) map[string]any {
+func pluginInput(r *cases.Ready) map[string]any {
 	path, query, _ := strings.Cut(r.Path, "?")
 	arguments, _ := url.ParseQuery(query) // what it can't parse, nginx drops too
 	headers := map[string][]string{}
-	for _, line := range r.lines {
+	for _, line := range r.Lines {
 		name := strings.ToLower(line[0])
 		headers[name] = append(headers[name], line[1])
 	}

@@ -2,6 +2,7 @@ package cases
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -29,18 +30,23 @@ func Keys() map[string]string {
 var placeholder = regexp.MustCompile(`\$\{[^}]*\}`)
 
 // Expand puts in a path what its ${…} stand for.
-func Expand(text string) (string, error) { return expand(text, "") }
+func Expand(text string) (string, error) { return expand(text, nil) }
 
-// expand puts values in place of ${…}.
-func expand(text, token string) (string, error) {
+// expand puts values in place of ${…}: keys, runs of a letter, pairs of username
+// and password, and what was made for the request.
+func expand(text string, made map[string]string) (string, error) {
 	keys, unknown := Keys(), ""
 	text = placeholder.ReplaceAllStringFunc(text, func(found string) string {
 		word := found[2 : len(found)-1]
 		name, isKey := strings.CutSuffix(word, "-key")
 		letter, count, isRun := strings.Cut(word, "*")
+		pair, isPair := strings.CutPrefix(word, "basic ")
+		value, isMade := made[word]
 		switch n, err := strconv.Atoi(count); {
-		case word == "token":
-			return token
+		case isMade:
+			return value
+		case isPair:
+			return base64.StdEncoding.EncodeToString([]byte(pair))
 		case isKey && keys[name] != "":
 			return keys[name]
 		case isRun && err == nil:

@@ -14,12 +14,6 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
-// request is a case's request with everything in its place.
-type request struct {
-	cases.Request
-	lines []cases.Line
-}
-
 // seen is what a door answered, in words that all doors share.
 type seen struct {
 	// status is the verdict's; of nginx's profile it is the one that was meant.
@@ -37,29 +31,41 @@ type seen struct {
 }
 
 // ask sends a request through one door.
-type ask func(t *testing.T, r *request) seen
+type ask func(t *testing.T, r *cases.Ready) seen
 
 // TestEveryCaseThroughEveryDoor runs the program on deploy/example. All doors
 // must give the same verdict, code and identity.
 func TestEveryCaseThroughEveryDoor(t *testing.T) {
-	runCases(t, harness.StartPostern(t, "../../deploy/example"), 1)
+	runCases(t, nil, 1)
 }
 
 // TestCacheMakesNoDifference sends every case again where nothing is
 // remembered, and twice where what the first answer left is remembered.
 func TestCacheMakesNoDifference(t *testing.T) {
 	t.Run("off", func(t *testing.T) {
-		dir := harness.Example(t)
-		harness.Edit(t, dir+"/postern.yaml", "max_memory: 64MiB", "max_memory: 0")
-		runCases(t, harness.StartPostern(t, dir), 1)
+		runCases(t, [][2]string{{"max_memory: 64MiB", "max_memory: 0"}}, 1)
 	})
 	t.Run("warm", func(t *testing.T) {
-		runCases(t, harness.StartPostern(t, "../../deploy/example"), 2)
+		runCases(t, nil, 2)
 	})
 }
 
-// runCases sends every case through every door so many times.
-func runCases(t *testing.T, postern *harness.Postern, times int) {
+// runCases sends every case through every door so many times, under the example
+// with some edits.
+func runCases(t *testing.T, edits [][2]string, times int) {
+	t.Helper()
+	for setup, edit := range cases.Setups() {
+		t.Run("setup "+setup, func(t *testing.T) {
+			dir := harness.Example(t)
+			for _, e := range append(edits, edit) {
+				harness.Edit(t, dir+"/postern.yaml", e[0], e[1])
+			}
+			runSetup(t, harness.StartPostern(t, dir), setup, times)
+		})
+	}
+}
+
+func runSetup(t *testing.T, postern *harness.Postern, setup string, times int) {
 	t.Helper()
 	all, err := cases.Load()
 	if err != nil {
@@ -77,24 +83,31 @@ func runCases(t *testing.T, postern *harness.Postern, times int) {
 	}
 	for i := range all {
 		c := &all[i]
+		if c.Setup != setup {
+			continue
+		}
 		t.Run(c.Name, func(t *testing.T) {
-			r := &request{Request: c.Request}
-			if r.lines, err = maker.Lines(&c.Request); err != nil {
-				t.Fatal(err)
-			}
-			if r.Path, err = cases.Expand(r.Path); err != nil {
-				t.Fatal(err)
-			}
 			for _, door := range cases.Doors() {
 				if c.Through(door) {
-					t.Run(string(door), func(t *testing.T) {
-						for range times {
-							check(t, door, &c.Expect, doors[door](t, r))
-						}
-					})
+					t.Run(string(door), func(t *testing.T) { send(t, maker, c, door, doors[door], times) })
 				}
 			}
 		})
+	}
+}
+
+// send makes the request anew each time, for what it signs holds once.
+func send(t *testing.T, maker *cases.Maker, c *cases.Case, door cases.Door, ask ask, times int) {
+	t.Helper()
+	for range times {
+		r, err := maker.Make(&c.Request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, door, &c.Expect, ask(t, r))
+		if c.Again != nil {
+			check(t, door, c.Again, ask(t, r))
+		}
 	}
 }
 
@@ -127,6 +140,11 @@ func checkAllow(t *testing.T, door cases.Door, want *cases.Expect, got seen) {
 		cleared := value == "" && slices.Contains(got.removed, strings.ToLower(name))
 		if !cleared && (!there || !slices.Equal(lines, []string{value})) {
 			t.Errorf("%s is %q, want %q", name, lines, value)
+		}
+	}
+	for _, name := range want.Kept {
+		if _, told := got.header[http.CanonicalHeaderKey(name)]; told || slices.Contains(got.removed, name) {
+			t.Errorf("%s is not left as it is: %q", name, got.header)
 		}
 	}
 	if door != "grpc" {

@@ -99,34 +99,67 @@ func readKey(path string) (any, error) {
 	return x509.ParseECPrivateKey(block.Bytes)
 }
 
-// Lines are the request's headers with everything in its place.
-func (m *Maker) Lines(r *Request) ([]Line, error) {
-	token, used := "", r.Token == nil
+// Ready is a request with everything in its place.
+type Ready struct {
+	Request
+	// Lines are all header lines.
+	Lines []Line
+	// Certificate is the client's, as PEM; empty: it showed none.
+	Certificate string
+}
+
+// Make makes a request ready to be sent once: what it signs holds once.
+func (m *Maker) Make(r *Request) (*Ready, error) {
+	ready := &Ready{Request: *r}
+	made := map[string]string{}
+	var err error
+	if ready.Path, err = Expand(r.Path); err != nil {
+		return nil, err
+	}
 	if r.Token != nil {
-		var err error
-		if token, err = m.Token(r.Token); err != nil {
+		if made["token"], err = m.Token(r.Token); err != nil {
 			return nil, err
 		}
 	}
-	lines := make([]Line, 0, len(r.Headers)+1)
+	if r.Certificate != nil {
+		if ready.Certificate, err = m.certificate(r.Certificate); err != nil {
+			return nil, err
+		}
+		written, err := forms(ready.Certificate)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(made, written)
+	}
+	ready.Lines, err = m.lines(&ready.Request, made)
+	return ready, err
+}
+
+func (m *Maker) lines(r *Request, made map[string]string) ([]Line, error) {
+	var lines []Line
+	used := r.Token == nil
 	for _, line := range r.Headers {
 		used = used || strings.Contains(line[1], "${token}")
-		value, err := expand(line[1], token)
+		value, err := expand(line[1], made)
 		if err != nil {
 			return nil, err
 		}
 		lines = append(lines, Line{line[0], value})
 	}
 	if !used {
-		lines = append(lines, Line{"Authorization", "Bearer " + token})
+		lines = append(lines, Line{"Authorization", "Bearer " + made["token"]})
 	}
-	return lines, nil
+	if r.Sign == nil {
+		return lines, nil
+	}
+	signature, err := m.signatureLines(r.Sign, r)
+	return append(lines, signature...), err
 }
 
 // Token makes one token.
 func (m *Maker) Token(t *Token) (string, error) {
 	if t.Raw != "" {
-		return expand(t.Raw, "")
+		return Expand(t.Raw)
 	}
 	key, alg, header, claims, err := t.defaults()
 	if err != nil {
@@ -178,7 +211,7 @@ func (t *Token) defaults() (key, alg string, header, claims map[string]any, err 
 // part writes a header or claims as JSON.
 func (m *Maker) part(raw string, members, changes map[string]any) ([]byte, error) {
 	if raw != "" {
-		text, err := expand(m.times(raw), "")
+		text, err := Expand(m.times(raw))
 		return []byte(text), err
 	}
 	maps.Copy(members, changes)
@@ -189,7 +222,7 @@ func (m *Maker) part(raw string, members, changes map[string]any) ([]byte, error
 	}
 	// A string that is a time alone is a number.
 	unquoted := quotedTime.ReplaceAllString(string(text), "$1")
-	unquoted, err = expand(m.times(unquoted), "")
+	unquoted, err = Expand(m.times(unquoted))
 	return []byte(unquoted), err
 }
 
