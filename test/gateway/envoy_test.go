@@ -26,7 +26,7 @@ func TestEnvoy(t *testing.T) {
 			postern, upstream := harness.StartPostern(t, harness.Example(t)), harness.StartUpstream(t)
 			envoy := harness.StartEnvoy(t, upstream.Address, []*harness.Postern{postern}, v.replace)
 			envoy.WaitHealthy(t, postern)
-			s := &suite{client: harness.NewClient(t, envoy.URL), upstream: upstream, challenges: 2}
+			s := &suite{client: harness.NewClient(t, envoy.URL), upstream: upstream}
 			s.runExchanges(t)
 			s.runLegacy(t)
 			s.runAliases(t, http.StatusOK)
