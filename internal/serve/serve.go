@@ -48,12 +48,15 @@ type Addresses struct{ GRPC, HTTP, Admin net.Addr }
 // Run serves until ctx ends, and then drains. It returns nil after a drain,
 // also after one that was cut short by its timeout.
 func Run(ctx context.Context, o Options) error {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGHUP) // before anything takes time: unheard, it would end the process
+	defer signal.Stop(told)
 	s, err := open(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
-	return s.run(ctx)
+	return s.run(ctx, told)
 }
 
 // server is a whole running Postern.
@@ -192,12 +195,9 @@ func (s *server) announce(ready func(Addresses)) {
 }
 
 // run serves until ctx ends or a listener breaks; either way everything ends.
-func (s *server) run(ctx context.Context) error {
+func (s *server) run(ctx context.Context, told <-chan os.Signal) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // it ends after the drain
 	defer stop()
-	told := make(chan os.Signal, 1)
-	signal.Notify(told, syscall.SIGHUP)
-	defer signal.Stop(told)
 
 	var group run.Group
 	group.Add(func() error { return s.calls.Serve(s.listeners[0]) }, func(error) { s.calls.Stop() })

@@ -29,7 +29,9 @@ func watchFolders(ctx context.Context, logger *slog.Logger, folders func() []str
 		return err
 	}
 	defer func() { _ = watcher.Close() }()
-	w := &watch{watcher: watcher, logger: logger, due: time.NewTimer(time.Hour)}
+	// What changed since the files were read first has given no event: they are
+	// read once more as soon as the folders are watched.
+	w := &watch{watcher: watcher, logger: logger, due: time.NewTimer(settle)}
 	defer w.due.Stop()
 	w.add(folders())
 	for {
