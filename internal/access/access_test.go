@@ -114,3 +114,21 @@ func TestEveryCodeIsWhole(t *testing.T) {
 		}
 	}
 }
+
+func TestFoldName(t *testing.T) {
+	for name, want := range map[string]string{
+		"x-consumer-username": "x-consumer-username",
+		"X_Consumer_Username": "x-consumer-username",
+		"x.consumer_USERNAME": "x-consumer-username",
+		"":                    "",
+		"__.":                 "---",
+		"x-\u212a":            "x-\u212a",
+	} {
+		if got := access.FoldName(name); got != want {
+			t.Errorf("FoldName(%q) = %q, want %q", name, got, want)
+		}
+	}
+	if got := testing.AllocsPerRun(100, func() { access.FoldName("x-consumer-username") }); got != 0 {
+		t.Errorf("a folded name costs %v allocations, want 0", got)
+	}
+}

@@ -20,24 +20,6 @@ func TestMethod(t *testing.T) {
 	}
 }
 
-func TestFoldName(t *testing.T) {
-	for name, want := range map[string]string{
-		"x-consumer-username": "x-consumer-username",
-		"X_Consumer_Username": "x-consumer-username",
-		"x.consumer_USERNAME": "x-consumer-username",
-		"":                    "",
-		"__.":                 "---",
-		"x-\u212a":            "x-\u212a",
-	} {
-		if got := canon.FoldName(name); got != want {
-			t.Errorf("FoldName(%q) = %q, want %q", name, got, want)
-		}
-	}
-	if got := testing.AllocsPerRun(100, func() { canon.FoldName("x-consumer-username") }); got != 0 {
-		t.Errorf("a folded name costs %v allocations, want 0", got)
-	}
-}
-
 func TestHeaderName(t *testing.T) {
 	for raw, want := range map[string]string{"x-api-key": "x-api-key", "X-API-Key": "x-api-key", "X_Under.Dot": "x_under.dot"} {
 		if got, err := canon.HeaderName(raw); err != nil || got != want {

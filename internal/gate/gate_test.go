@@ -274,6 +274,21 @@ func TestChallenges(t *testing.T) {
 	}
 }
 
+// TestManagedNameWithUnderscore: whatever the spelling of the managed name, its
+// aliases are told apart from it.
+func TestManagedNameWithUnderscore(t *testing.T) {
+	s := ordinary()
+	s.managed = map[string]string{"X_User": "consumer.name"}
+	s.request.Headers = access.Headers{{Name: "x_user", Value: "eve"}, {Name: "x-user", Value: "eve"}, {Name: "x.user", Value: "eve"}}
+	if v := s.check(t); len(v.Remove) < 2 || v.Remove[0] != "x-user" || v.Remove[1] != "x.user" {
+		t.Errorf("removed %q, want both aliases", v.Remove)
+	}
+	s.request.Headers = access.Headers{{Name: "connection", Value: "X_User"}}
+	if v := s.check(t); v.Reason.Code != access.CodeMalformedRequest {
+		t.Errorf("Connection: X_User: %s", v.Reason.Code)
+	}
+}
+
 func TestTooManyFailuresSaysWhenToComeBack(t *testing.T) {
 	s := ordinary()
 	s.key.err = access.TooManyFailures("the pool is full", 1500*time.Millisecond)

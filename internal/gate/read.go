@@ -31,23 +31,14 @@ func (r *Rules) unsafe(req *access.Request) (problem string, aliases []string) {
 // alias reports whether programs that read "_" or "." as "-" would take the
 // name for a managed header's. The managed name itself is no alias.
 func (r *Rules) alias(name string) bool {
-	return strings.ContainsAny(name, "_.") && r.managed[foldName(name)]
-}
-
-func foldName(name string) string {
-	return strings.Map(func(c rune) rune {
-		if c == '_' || c == '.' {
-			return '-'
-		}
-		return c
-	}, strings.ToLower(name))
+	return r.folded[access.FoldName(name)] && !r.managed[name]
 }
 
 // namesGuarded reports whether a Connection header would make a proxy drop, as
 // hop-by-hop, a header that must not be dropped.
 func (r *Rules) namesGuarded(connection string) bool {
 	for option := range strings.SplitSeq(connection, ",") {
-		if r.guarded[foldName(strings.TrimSpace(option))] {
+		if r.guarded[access.FoldName(strings.TrimSpace(option))] {
 			return true
 		}
 	}

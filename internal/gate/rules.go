@@ -47,9 +47,10 @@ type Rules struct {
 	named map[string]*Route
 	// believed are the authenticators of each route, in order.
 	believed map[*Route][]Authenticator
-	// managed are the names of managed headers in lower case.
-	managed map[string]bool
-	// guarded are the names that a Connection header must not name.
+	// managed are the names of managed headers in lower case, folded the same as
+	// FoldName has them.
+	managed, folded map[string]bool
+	// guarded are the folded names that a Connection header must not name.
 	guarded map[string]bool
 }
 
@@ -83,15 +84,19 @@ func NewRules(c Config) (*Rules, error) {
 // must not name.
 func (r *Rules) nameHeaders() error {
 	r.Managed = append(slices.Clone(r.Managed), ManagedHeader{Name: DecisionIDHeader})
-	r.managed, r.guarded = map[string]bool{}, map[string]bool{}
+	r.managed, r.folded, r.guarded = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, h := range r.Managed {
-		r.managed[strings.ToLower(h.Name)] = true
-		r.guarded[strings.ToLower(h.Name)] = true
+		r.manage(h.Name)
 	}
 	for _, name := range r.CredentialHeaders {
-		r.guarded[name] = true
+		r.guarded[access.FoldName(name)] = true
 	}
 	return r.nameAssertion()
+}
+
+func (r *Rules) manage(name string) {
+	folded := access.FoldName(name)
+	r.managed[strings.ToLower(name)], r.folded[folded], r.guarded[folded] = true, true, true
 }
 
 // nameAssertion makes the assertion's header a managed one. It shares its
@@ -104,13 +109,13 @@ func (r *Rules) nameAssertion() error {
 	switch {
 	case r.Assertion.Signer == nil || name == "":
 		return errors.New("an assertion needs both a header and a signer")
-	case foldName(name) != name:
+	case access.FoldName(name) != name:
 		return fmt.Errorf("the assertion's header %s has _ or . in its name, which programs read in two ways", r.Assertion.Header)
 	case r.guarded[name]:
 		return fmt.Errorf("the assertion's header %s is a credential's or tells of something else already", r.Assertion.Header)
 	}
 	r.Managed = append(r.Managed, ManagedHeader{Name: r.Assertion.Header})
-	r.managed[name], r.guarded[name] = true, true
+	r.manage(name)
 	return nil
 }
 
