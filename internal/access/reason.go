@@ -94,6 +94,22 @@ type Reason struct {
 // kinds may still prove the request.
 var ErrNoCredential = errors.New("no credential of this kind")
 
+// LeftToOthers is "not mine" about something that is there: it stands in a
+// header of the kind's and has the form of another kind's. Where no kind that
+// is believed takes it, it is a bad credential and not the lack of one.
+type LeftToOthers struct {
+	// Header is in lower case.
+	Header string
+}
+
+// Error implements error.
+func (l *LeftToOthers) Error() string {
+	return "what stands in the header " + l.Header + " is left to another kind"
+}
+
+// Unwrap makes it an ErrNoCredential.
+func (*LeftToOthers) Unwrap() error { return ErrNoCredential }
+
 // Rejection is an authenticator's word that a credential is there and is bad.
 type Rejection struct {
 	// Code is CodeInvalidCredential, CodeExpiredCredential, or

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/postern-authz/postern/internal/access"
 )
@@ -16,6 +17,13 @@ type proven struct {
 	rejection *access.Rejection
 	rejected  []access.Kind
 	fault     error
+	left      []leftover
+}
+
+// leftover is a header whose value a kind left to another.
+type leftover struct {
+	kind   access.Kind
+	header string
 }
 
 // proof is one kind's. The credential's own kind may be another: an issuer's
@@ -36,29 +44,52 @@ func (r *Rules) authenticate(ctx context.Context, req *access.Request, route *Ro
 			req.Explain.Note("authenticate", string(a.Kind())+": "+outcome(p, err))
 		}
 	}
+	found.settle()
 	return found
+}
+
+// settle rejects what was left to another kind and was not taken: a credential
+// that is there but nobody's is bad, also where anonymous is allowed.
+func (p *proven) settle() {
+	for _, l := range p.left {
+		taken := slices.ContainsFunc(p.proofs, func(found proof) bool { return found.From.Header == l.header })
+		if !taken && p.rejection == nil && p.fault == nil {
+			p.reject(l.kind, access.Invalid("the header "+l.header+" holds the form of a kind that is not believed here"))
+		}
+	}
+}
+
+func (p *proven) reject(kind access.Kind, rejection *access.Rejection) {
+	p.rejected = append(p.rejected, kind)
+	if p.rejection == nil {
+		p.rejection = rejection
+	}
 }
 
 func (p *proven) add(found proof, err error) {
 	var rejection *access.Rejection
+	var left *access.LeftToOthers
 	switch {
 	case err == nil && found.Identity.Anonymous():
 		p.fault = fmt.Errorf("%s: proof without a consumer", found.kind)
 	case err == nil:
 		p.proofs = append(p.proofs, found)
+	case err == access.ErrNoCredential: //nolint:errorlint // the usual answer, told apart without a walk
+	case errors.As(err, &left):
+		p.left = append(p.left, leftover{found.kind, left.Header})
 	case errors.Is(err, access.ErrNoCredential):
 	case errors.As(err, &rejection):
-		p.rejected = append(p.rejected, found.kind)
-		if p.rejection == nil {
-			p.rejection = rejection
-		}
+		p.reject(found.kind, rejection)
 	case p.fault == nil:
 		p.fault = fmt.Errorf("%s: %w", found.kind, err)
 	}
 }
 
 func outcome(found access.Proof, err error) string {
+	var left *access.LeftToOthers
 	switch {
+	case errors.As(err, &left):
+		return left.Error()
 	case errors.Is(err, access.ErrNoCredential):
 		return "no credential"
 	case err != nil:
@@ -102,6 +133,10 @@ func (p *proven) disagree() bool {
 	for i := 1; i < len(p.proofs); i++ {
 		a, b := p.proofs[0].Identity.Consumer, p.proofs[i].Identity.Consumer
 		if a.Name != b.Name || a.Ephemeral != b.Ephemeral {
+			return true
+		}
+		// An ephemeral consumer is one issuer's: another's of that name is another.
+		if a.Ephemeral && p.proofs[0].Identity.Issuer != p.proofs[i].Identity.Issuer {
 			return true
 		}
 	}

@@ -169,6 +169,24 @@ func TestVerdicts(t *testing.T) {
 				id.Consumer = &consumer
 			})}
 		}, access.CodeInvalidCredential, "two consumers"},
+		{"an ephemeral consumer's name under two issuers", func(s *situation) {
+			ephemeral := func(issuer string) *access.Proof {
+				return proof("alice", func(id *access.Identity) { id.Consumer.Ephemeral, id.Issuer = true, issuer })
+			}
+			s.key.proof = ephemeral("one")
+			s.jwt = fakeKind{kind: access.KindJWT, proof: ephemeral("two")}
+		}, access.CodeInvalidCredential, "two consumers"},
+		{"a value that every kind leaves to another", func(s *situation) {
+			s.route.Anonymous = true
+			s.key.err = access.ErrNoCredential
+			s.jwt.err = &access.LeftToOthers{Header: "authorization"}
+		}, access.CodeInvalidCredential, "authorization"},
+		{"a value left beside a good credential elsewhere", func(s *situation) {
+			s.jwt.err = &access.LeftToOthers{Header: "authorization"}
+		}, access.CodeInvalidCredential, "authorization"},
+		{"a value left to the kind that took it", func(s *situation) {
+			s.jwt.err = &access.LeftToOthers{Header: "x-api-key"}
+		}, access.CodeAllowed, ""},
 		{"a store that fails", func(s *situation) { s.key.err = broken }, access.CodeFault, "store is down"},
 		{"a rejection outranks a fault", func(s *situation) {
 			s.key.err = broken

@@ -94,15 +94,13 @@ func (b *builder) certificates(next *built) (gate.Authenticator, error) {
 }
 
 func (b *builder) opaqueTokens(next *built) (gate.Authenticator, error) {
-	c := next.config.Authentication.Introspection.Answer
-	c.SkipKeyForm = keysUnderBearer(next.config.Authentication)
-	return introspect.New(c, next.server, next.consumers, b.caches.proofs, next.provenBy(), b.now), nil
+	return introspect.New(next.config.Authentication.Introspection.Answer, next.server, next.consumers, b.caches.proofs, next.provenBy(), b.now), nil
 }
 
 // keysUnderBearer reports that values with the form of an API key under the
 // Bearer scheme are the API keys' authenticator's.
 func keysUnderBearer(a config.Authentication) bool {
-	return slices.ContainsFunc(a.APIKey.In, func(l config.Location) bool { return strings.EqualFold(l.Scheme, "Bearer") })
+	return slices.Contains(a.Order, access.KindAPIKey) && slices.ContainsFunc(a.APIKey.In, func(l config.Location) bool { return strings.EqualFold(l.Scheme, "Bearer") })
 }
 
 // credentialHeaders are the headers that may hold a credential, in lower case.

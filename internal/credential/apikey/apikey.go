@@ -102,10 +102,14 @@ func (a *Authenticator) Authenticate(ctx context.Context, req *access.Request) (
 // find returns the one key in a request and its place. All places are looked
 // at: two keys are refused, even when they are equal.
 func (a *Authenticator) find(req *access.Request) (key string, at *place, err error) {
+	none := access.ErrNoCredential
 	for i := range a.places {
 		value, there, err := a.places[i].read(req)
 		switch {
 		case a.yields != nil && a.places[i].isShared() && a.yields(req.Headers):
+			if there || err != nil {
+				none = &access.LeftToOthers{Header: a.places[i].location.Header}
+			}
 			continue
 		case err != nil:
 			return "", nil, err
@@ -117,7 +121,7 @@ func (a *Authenticator) find(req *access.Request) (key string, at *place, err er
 		key, at = value, &a.places[i]
 	}
 	if at == nil {
-		return "", nil, access.ErrNoCredential
+		return "", nil, none
 	}
 	if why := malformed(key); why != "" {
 		return "", nil, access.Invalid(at.String() + ": " + why)

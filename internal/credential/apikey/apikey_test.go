@@ -139,7 +139,7 @@ func answer(proof access.Proof, err error) string {
 	switch {
 	case err == nil:
 		return proof.Identity.Credential.ID
-	case err == access.ErrNoCredential:
+	case errors.Is(err, access.ErrNoCredential):
 		return "none"
 	case !errors.As(err, &rejected):
 		return "fault"

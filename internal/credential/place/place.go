@@ -12,6 +12,9 @@ import (
 
 const authorization = "authorization"
 
+// errOthers is what a place says that holds another kind's value.
+var errOthers = errors.New("it is another kind's")
+
 // Location is a place where a token may stand, as it is configured.
 type Location struct {
 	// Header is a header's name, without case.
@@ -64,11 +67,16 @@ func (p *Place) String() string {
 func (p *Place) Location() access.Location { return access.Location{Header: p.header} }
 
 // Take returns the one token in a request and its place. All places are looked
-// at: two tokens are refused, even when they are equal.
+// at: two tokens are refused, even when they are equal. A value of another
+// kind's form is left to it, and the error says so.
 func (list List) Take(req *access.Request) (raw string, at *Place, err error) {
+	none := access.ErrNoCredential
 	for i := range list {
 		value, there, err := list[i].read(req.Headers)
 		switch {
+		case errors.Is(err, errOthers):
+			none = &access.LeftToOthers{Header: list[i].header}
+			continue
 		case err != nil:
 			return "", nil, access.Invalid(list[i].String() + ": " + err.Error())
 		case !there:
@@ -79,7 +87,7 @@ func (list List) Take(req *access.Request) (raw string, at *Place, err error) {
 		raw, at = value, &list[i]
 	}
 	if at == nil {
-		return "", nil, access.ErrNoCredential
+		return "", nil, none
 	}
 	return raw, at, nil
 }
@@ -101,7 +109,7 @@ func (p *Place) read(h access.Headers) (value string, there bool, err error) {
 	case value == "":
 		return "", false, errors.New("it is empty")
 	case p.others != nil && p.others(Location{Header: p.header, Scheme: p.scheme}, value):
-		return "", false, nil
+		return "", false, errOthers
 	}
 	return value, true, nil
 }
