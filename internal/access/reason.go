@@ -94,6 +94,13 @@ type Reason struct {
 // kinds may still prove the request.
 var ErrNoCredential = errors.New("no credential of this kind")
 
+// Unreadable is a request that can't be read safely, found out after its door
+// had read it: policy reads bodies and queries, which the doors do not.
+type Unreadable struct{ Detail string }
+
+// Error implements error.
+func (u *Unreadable) Error() string { return u.Detail }
+
 // LeftToOthers is "not mine" about something that is there: it stands in a
 // header of the kind's and has the form of another kind's. Where no kind that
 // is believed takes it, it is a bad credential and not the lack of one.

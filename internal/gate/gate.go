@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -103,12 +104,22 @@ func (h *hearing) hear(ctx context.Context) access.Verdict {
 
 	decision, err := h.rules.Policy.Decide(ctx, h.question())
 	if err != nil {
-		return h.fault("policy: " + err.Error())
+		return h.undecided(err)
 	}
 	if !decision.Allowed {
 		return h.denyByPolicy(&decision)
 	}
 	return h.allow(ctx, &decision)
+}
+
+// undecided is for a question that policy did not answer. What it could not
+// read of the request is the client's doing; anything else is a fault.
+func (h *hearing) undecided(err error) access.Verdict {
+	var unreadable *access.Unreadable
+	if errors.As(err, &unreadable) {
+		return h.deny(access.Reason{Code: access.CodeMalformedRequest, Detail: unreadable.Detail})
+	}
+	return h.fault("policy: " + err.Error())
 }
 
 func (h *hearing) question() *Question {

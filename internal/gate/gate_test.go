@@ -223,6 +223,7 @@ func TestVerdicts(t *testing.T) {
 		{"a missing group", func(s *situation) { s.route.Require.Groups = []string{"gold"} }, access.CodeMissingGroup, "gold"},
 		{"policy says no", func(s *situation) { s.policy.decision = access.Decision{Detail: "undefined"} }, access.CodeDeniedByPolicy, "undefined"},
 		{"policy fails", func(s *situation) { s.policy.err = errors.New("timeout") }, access.CodeFault, "timeout"},
+		{"policy can't read the body", func(s *situation) { s.policy.err = &access.Unreadable{Detail: "no JSON"} }, access.CodeMalformedRequest, "no JSON"},
 		{"policy fails and says yes", func(s *situation) {
 			s.policy = fakePolicy{decision: access.Decision{Allowed: true}, err: errors.New("conflict")}
 		}, access.CodeFault, "conflict"},

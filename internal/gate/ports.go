@@ -34,7 +34,8 @@ type Question struct {
 	Entrypoint string
 }
 
-// Policy decides. An error is a fault; a plain no is a Decision. One value of
+// Policy decides. An error is a fault, but for *access.Unreadable, which is a
+// malformed request; a plain no is a Decision. One value of
 // Policy is one revision: it answers the same question alike for as long as it
 // lives. It is called by many goroutines at once.
 type Policy interface {

@@ -15,12 +15,10 @@ import (
 	"github.com/postern-authz/postern/internal/gate"
 )
 
-// unreadable is what is wrong with a part of the request that a policy reads.
+// unreadable says what is wrong with a part of the request that a policy reads.
 // Leaving the part out would make a rule that denies on it undefined, and so
 // let through what it was written against.
-type unreadable string
-
-func (u unreadable) Error() string { return string(u) }
+func unreadable(detail string) error { return &access.Unreadable{Detail: detail} }
 
 // maxFormParts bounds the parts of a multipart body.
 const maxFormParts = 1000
@@ -40,7 +38,10 @@ func parsedBody(s sink, k key, q *gate.Question, _ *reads) error {
 	if err != nil {
 		return err
 	}
-	return s.value(k, body)
+	if s.value(k, body) != nil {
+		return unreadable("the body holds a value that can't be read safely")
+	}
+	return nil
 }
 
 func truncatedBody(s sink, k key, q *gate.Question, _ *reads) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -28,7 +27,7 @@ func (s *Snapshot) evaluate(ctx context.Context, e *entrypoint, q *gate.Question
 	}()
 	input := newDocument()
 	if err := e.input.write(input, q); err != nil {
-		return denyUnreadable(err)
+		return access.Decision{}, unfit(err)
 	}
 	value, err := s.run(ctx, s.query(e, input.root(), q), s.timeout)
 	if err != nil {
@@ -37,13 +36,14 @@ func (s *Snapshot) evaluate(ctx context.Context, e *entrypoint, q *gate.Question
 	return decisionOf(value)
 }
 
-func denyUnreadable(err error) (access.Decision, error) {
-	var why unreadable
-	if errors.As(err, &why) {
-		return access.Decision{Status: http.StatusBadRequest, Detail: string(why)}, nil
+// unfit is why a question can't be put to policy: the client's doing, or ours.
+// Of ours only the type is told, since the error may repeat the value.
+func unfit(err error) error {
+	var unreadable *access.Unreadable
+	if errors.As(err, &unreadable) {
+		return unreadable
 	}
-	// The error may repeat the value.
-	return access.Decision{}, fmt.Errorf("the input can't be given to policy: %T", err)
+	return fmt.Errorf("the input can't be given to policy: %T", err)
 }
 
 // query is an evaluation of an entry point. It is topdown's own rather than

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -164,29 +165,32 @@ func TestBodyAsItCame(t *testing.T) {
 	}
 }
 
-// What can't be read denies where policy reads it, with 400: left out, it would
-// make a rule that denies undefined. Policies that don't read it don't mind.
+// What can't be read is a malformed request where policy reads it: left out, it
+// would make a rule that denies undefined. Policies that don't read it don't mind.
 func TestUnreadable(t *testing.T) {
 	length := withBody("application/json", "{}")
 	length.Request.Headers = append(length.Request.Headers, access.Header{Name: "content-length", Value: "2, 2"})
 	query := question()
 	query.Request.Query = "a=%zz"
 	for name, q := range map[string]*gate.Question{
-		"no JSON":               withBody("application/json", `{"a": `),
-		"JSON and more":         withBody("application/json", `{} {}`),
-		"no form":               withBody("application/x-www-form-urlencoded", "a=%zz"),
-		"a semicolon":           withBody("application/x-www-form-urlencoded", "a=1;b=2"),
-		"no multipart":          withBody("multipart/form-data; boundary=b", "--b\r\nbroken"),
-		"no boundary":           withBody("multipart/form-data", multipartBody),
-		"no JSON in a part":     withBody("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: application/json\r\n\r\n{\r\n--b--\r\n"),
-		"no length":             length,
-		"a query like no other": query,
+		"no JSON":                withBody("application/json", `{"a": `),
+		"JSON and more":          withBody("application/json", `{} {}`),
+		"no form":                withBody("application/x-www-form-urlencoded", "a=%zz"),
+		"a semicolon":            withBody("application/x-www-form-urlencoded", "a=1;b=2"),
+		"no multipart":           withBody("multipart/form-data; boundary=b", "--b\r\nbroken"),
+		"no boundary":            withBody("multipart/form-data", multipartBody),
+		"no JSON in a part":      withBody("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: application/json\r\n\r\n{\r\n--b--\r\n"),
+		"a number like no other": withBody("application/json", `{"n":1e1000000}`),
+		"that number in a part":  withBody("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: application/json\r\n\r\n{\"n\":1e1000000}\r\n--b--\r\n"),
+		"no length":              length,
+		"a query like no other":  query,
 	} {
 		t.Run(name, func(t *testing.T) {
 			reader := rules(t, "default allow := false\nallow if not denied\ndenied if input.parsed_body.amount > 100\ndenied if input.parsed_query.amount")
-			d := decide(t, reader, q)
-			if d.Allowed || d.Status != 400 || d.Detail == "" {
-				t.Errorf("got %+v, want a denial with 400", d)
+			d, err := reader.Decide(context.Background(), q)
+			var unreadable *access.Unreadable
+			if d.Allowed || !errors.As(err, &unreadable) || unreadable.Detail == "" {
+				t.Errorf("got %+v, %v; want that it can't be read", d, err)
 			}
 			if !decide(t, rules(t, `allow if input.route.name == "order"`), q).Allowed {
 				t.Error("a policy that doesn't read it minds")

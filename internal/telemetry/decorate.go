@@ -94,12 +94,18 @@ func (p *policy) Decide(ctx context.Context, q *gate.Question) (access.Decision,
 	m := p.t.metrics
 	m.stop(ctx, m.labels.policy, time.Since(start))
 	switch {
+	case err != nil && isUnreadable(err): // the client's doing, and the verdict says so
 	case err != nil:
 		m.policy.Add(ctx, 1, m.labels.policyError...)
 	case !decision.Allowed && decision.Detail != "":
 		m.policy.Add(ctx, 1, m.labels.policyUndefined...)
 	}
 	return decision, err
+}
+
+func isUnreadable(err error) bool {
+	var unreadable *access.Unreadable
+	return errors.As(err, &unreadable)
 }
 
 // span starts a span where somebody records the request, and is nil elsewhere.
