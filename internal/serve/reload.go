@@ -3,9 +3,11 @@ package serve
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +20,9 @@ import (
 // reloader keeps the gate's rules those of the newest good files. Configuration,
 // consumers and policy become one revision together, or none of them does.
 type reloader struct {
-	path     string
+	path string
+	// started is the configuration of the start, as the files had it.
+	started  *config.Config
 	builder  *builder
 	gate     *gate.Gate
 	status   *status
@@ -61,8 +65,8 @@ func (r *reloader) reload(ctx context.Context) bool {
 	if next.revision != last.revision {
 		r.logger.Info("reloaded", "revision", next.revision, "was", last.revision)
 	}
-	if needsRestart(last.config, next.config) {
-		r.logger.Warn("listen, cache and telemetry have changed and need a restart")
+	if r.needsRestart(next.config) {
+		r.logger.Warn("listen, cache, telemetry or the bounds of passwords have changed and need a restart")
 	}
 	return true
 }
@@ -82,9 +86,11 @@ func (r *reloader) put(next *built) {
 	r.status.loaded(next.revision, r.builder.now(), next)
 }
 
-// needsRestart reports a change of what a reload leaves as it is.
-func needsRestart(a, b *config.Config) bool {
-	return !reflect.DeepEqual(a.Listen, b.Listen) || !reflect.DeepEqual(a.Cache, b.Cache) || !reflect.DeepEqual(a.Telemetry, b.Telemetry)
+// needsRestart reports a change of what a reload leaves as it was at the start.
+func (r *reloader) needsRestart(c *config.Config) bool {
+	a, b := r.started, c
+	return !reflect.DeepEqual(a.Listen, b.Listen) || !reflect.DeepEqual(a.Cache, b.Cache) || !reflect.DeepEqual(a.Telemetry, b.Telemetry) ||
+		!reflect.DeepEqual(a.Authentication.Basic.Verifier, b.Authentication.Basic.Verifier)
 }
 
 // folders are those whose changes lead to a reload.
@@ -92,24 +98,16 @@ func (r *reloader) folders() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.current.config
-	seen := map[string]bool{}
+	w := watched{}
 	for _, list := range [][]string{c.Files, c.Consumers.Files, r.current.consumers.Files()} {
 		for _, path := range list {
-			seen[filepath.Dir(path)] = true
+			w.folder(filepath.Dir(path))
 		}
 	}
 	if c.Policy.Directory != "" {
-		for _, folder := range tree(c.Policy.Directory) {
-			seen[folder] = true
-		}
+		w.tree(c.Policy.Directory)
 	}
-	var list []string
-	for folder := range seen {
-		if info, err := os.Stat(folder); err == nil && info.IsDir() { // a pattern may stand in a folder's name
-			list = append(list, folder)
-		}
-	}
-	return list
+	return slices.Sorted(maps.Keys(w))
 }
 
 // watch reloads when files change and when told to, until ctx ends. Files that

@@ -80,9 +80,8 @@ func open(ctx context.Context, o Options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	c = withAddresses(c, o)
-	s := &server{config: c, status: newStatus()}
-	if err := s.assemble(ctx, o); err != nil {
+	s := &server{config: withAddresses(c, o), status: newStatus()}
+	if err := s.assemble(ctx, o, c); err != nil {
 		s.close(ctx)
 		return nil, err
 	}
@@ -109,7 +108,8 @@ func withAddresses(c *config.Config, o Options) *config.Config {
 }
 
 // assemble builds the house, from telemetry up to the doors.
-func (s *server) assemble(ctx context.Context, o Options) error {
+// loaded is the configuration as the files have it.
+func (s *server) assemble(ctx context.Context, o Options, loaded *config.Config) error {
 	var err error
 	if s.telemetry, err = openTelemetry(ctx, s.config.Telemetry, o); err != nil {
 		return err
@@ -125,7 +125,7 @@ func (s *server) assemble(ctx context.Context, o Options) error {
 	}
 	g := gate.New(s.telemetry.Recorder(), time.Now, newDecisionID)
 	s.reloader = &reloader{
-		path: o.ConfigPath, gate: g, status: s.status, reloaded: s.telemetry.Reloaded, logger: s.logger, builder: b,
+		path: o.ConfigPath, started: loaded, gate: g, status: s.status, reloaded: s.telemetry.Reloaded, logger: s.logger, builder: b,
 	}
 	if err := s.reloader.begin(ctx, s.config); err != nil {
 		return err

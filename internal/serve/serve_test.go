@@ -243,6 +243,42 @@ func TestReloadsWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
+// TestReloadsBehindLinks: folders that are reached through links are watched, and
+// so are the links.
+func TestReloadsBehindLinks(t *testing.T) {
+	link := func(t *testing.T, target, path string) {
+		t.Helper()
+		if err := os.Symlink(target, path+".new"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := start(t, func(dir string) {
+		if err := os.Rename(filepath.Join(dir, "policies"), filepath.Join(dir, "v1")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(filepath.Join(dir, "releases"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		link(t, "../v1", filepath.Join(dir, "releases", "current"))
+		link(t, "releases/current", filepath.Join(dir, "policies"))
+	})
+	edit(t, h.dir, "v1/authz.rego", `"reader" in input.identity.roles`, `"nobody" in input.identity.roles`)
+	until(t, "an edit behind the link denies", func() bool { _, code := h.ask(t); return code == "denied_by_policy" })
+
+	if err := os.CopyFS(filepath.Join(h.dir, "v2"), os.DirFS(filepath.Join(h.dir, "v1"))); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, h.dir, "v2/authz.rego", `"nobody" in input.identity.roles`, `"reader" in input.identity.roles`)
+	link(t, "../v2", filepath.Join(h.dir, "releases", "current"))
+	until(t, "the turned link allows", func() bool { status, _ := h.ask(t); return status == 200 })
+
+	edit(t, h.dir, "v2/authz.rego", `"reader" in input.identity.roles`, `"nobody" in input.identity.roles`)
+	until(t, "an edit of the new target denies", func() bool { _, code := h.ask(t); return code == "denied_by_policy" })
+}
+
 func TestHangupReloads(t *testing.T) {
 	h := start(t, nil)
 	edit(t, h.dir, "consumers/demo.yaml", mobileKey, "another-key-of-the-mobile-app")

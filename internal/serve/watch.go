@@ -83,14 +83,55 @@ func (w *watch) add(folders []string) {
 	}
 }
 
-// tree lists a folder and all folders below it.
-func tree(root string) []string {
-	var folders []string
-	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+// watched are folders by their real paths: a link that is turned leaves its
+// old target behind, and so would a watch by the link's name.
+type watched map[string]bool
+
+// folder adds a folder and every folder on the way to it that holds a link,
+// since turning the link changes what the path means. One that is not there is
+// reported when it is loaded.
+func (w watched) folder(path string) {
+	w.links(path, maxLinks)
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return
+	}
+	if info, err := os.Stat(real); err == nil && info.IsDir() { // a pattern may stand in a folder's name
+		w[real] = true
+	}
+}
+
+// maxLinks is how many links are followed, as by the kernel.
+const maxLinks = 40
+
+func (w watched) links(path string, left int) {
+	for p := filepath.Clean(path); left > 0 && p != filepath.Dir(p); p = filepath.Dir(p) {
+		target, err := os.Readlink(p)
+		if err != nil {
+			continue
+		}
+		if parent, err := filepath.EvalSymlinks(filepath.Dir(p)); err == nil {
+			w[parent] = true
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(p), target)
+		}
+		left--
+		w.links(target, left)
+	}
+}
+
+// tree adds a folder and all folders below it.
+func (w watched) tree(root string) {
+	w.folder(root)
+	real, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return
+	}
+	_ = filepath.WalkDir(real, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
-			folders = append(folders, path)
+			w[path] = true
 		}
 		return nil // what can't be read is reported when it is loaded
 	})
-	return folders
 }

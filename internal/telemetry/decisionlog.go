@@ -56,7 +56,7 @@ func startDecisionLog(logger *slog.Logger, o Options, m *instruments) *decisionL
 func (l *decisionLog) note(req *access.Request, v *access.Verdict, took time.Duration) {
 	bucket := &l.denials
 	if v.Outcome() == access.Allowed {
-		if !l.sample.takes(v.DecisionID) {
+		if len(v.Warnings) == 0 && !l.sample.takes(v.DecisionID) {
 			return
 		}
 		bucket = &l.allows

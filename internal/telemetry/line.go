@@ -29,6 +29,8 @@ type line struct {
 	consumer, credential                string
 	client                              netip.Addr
 	took                                time.Duration
+	// warnings is what policy asked for and did not get.
+	warnings []string
 }
 
 func newLine(req *access.Request, v *access.Verdict, took time.Duration) line {
@@ -36,7 +38,7 @@ func newLine(req *access.Request, v *access.Verdict, took time.Duration) line {
 		outcome: v.Outcome(), code: v.Reason.Code, door: req.Door, status: v.Status,
 		decision: v.DecisionID, detail: v.Reason.Detail, revision: v.Revision, request: req.ID,
 		route: v.Route, method: req.Method, host: req.Host, path: req.Path,
-		client: req.Client, took: took,
+		client: req.Client, took: took, warnings: v.Warnings,
 	}
 	if v.Identity != nil && v.Identity.Consumer != nil {
 		l.consumer = v.Identity.Consumer.Name
@@ -48,6 +50,10 @@ func newLine(req *access.Request, v *access.Verdict, took time.Duration) line {
 }
 
 func (l *line) write(logger *slog.Logger) {
+	for _, warning := range l.warnings {
+		logger.LogAttrs(context.Background(), slog.LevelWarn, "policy asked for what it does not get",
+			slog.String("decision_id", cut(l.decision, maxName)), slog.String("detail", cut(warning, maxDetail)))
+	}
 	level, message := slog.LevelInfo, "request denied"
 	switch l.outcome {
 	case access.Allowed:
