@@ -19,8 +19,8 @@ type claimSet struct {
 	audience                     []string
 }
 
-func readClaims(part string) (claimSet, error) {
-	all, err := decodeObject(part)
+func readClaims(payload []byte) (claimSet, error) {
+	all, err := claims.ReadObject(string(payload))
 	if err != nil {
 		return claimSet{}, within("claims", err)
 	}

@@ -3,6 +3,8 @@ package bearer
 import (
 	"slices"
 	"strings"
+
+	"github.com/postern-authz/postern/internal/claims"
 )
 
 // maxKeyID bounds a `kid`, in bytes.
@@ -29,7 +31,11 @@ func refusedParameters() []string {
 }
 
 func readHeader(part string) (header, error) {
-	members, err := decodeObject(part)
+	text, err := decode(part)
+	if err != nil {
+		return header{}, within("header", err)
+	}
+	members, err := claims.ReadObject(string(text))
 	if err != nil {
 		return header{}, within("header", err)
 	}

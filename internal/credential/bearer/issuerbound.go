@@ -46,7 +46,7 @@ func (b *issuerBound) verify(ctx context.Context, t *token) error {
 	if err != nil {
 		return err
 	}
-	return verify(t.header.alg, t.input, t.signature, key)
+	return t.signedBy(t.header.alg, key)
 }
 
 // key returns the issuer's key for a header. A kid that is not known may be of

@@ -13,14 +13,20 @@ type malformed = claims.Malformed
 // maxToken bounds a token, in bytes.
 const maxToken = 16 << 10
 
-// token is a JWS in its compact form (RFC 7515 section 7.1) that was read and
-// not yet believed.
-type token struct {
-	header header
-	claims claimSet
+// jws is a JWS in its compact form (RFC 7515 section 7.1) that was read and not
+// yet believed. Its payload may be anything.
+type jws struct {
+	header  header
+	payload []byte
 	// input is what was signed: the first two parts, as they came.
 	input     string
 	signature []byte
+}
+
+// token is a JWS whose payload is claims.
+type token struct {
+	jws
+	claims claimSet
 }
 
 // shapely refuses what can't be a token, before any work on it: too long, or
@@ -37,24 +43,34 @@ func shapely(raw string) error {
 
 // readToken reads a token strictly. Its errors are malformed.
 func readToken(raw string) (*token, error) {
-	if err := shapely(raw); err != nil {
+	signed, err := readJWS(raw)
+	if err != nil {
 		return nil, err
+	}
+	t := &token{jws: signed}
+	t.claims, err = readClaims(signed.payload)
+	return t, err
+}
+
+func readJWS(raw string) (jws, error) {
+	if err := shapely(raw); err != nil {
+		return jws{}, err
 	}
 	last := strings.LastIndexByte(raw, '.')
-	t := &token{input: raw[:last]}
-	head, payload, _ := strings.Cut(t.input, ".")
+	j := jws{input: raw[:last]}
+	head, payload, _ := strings.Cut(j.input, ".")
 	var err error
-	if t.header, err = readHeader(head); err != nil {
-		return nil, err
+	if j.header, err = readHeader(head); err != nil {
+		return jws{}, err
 	}
-	if t.claims, err = readClaims(payload); err != nil {
-		return nil, err
+	if j.payload, err = decode(payload); err != nil {
+		return jws{}, within("payload", err)
 	}
-	t.signature, err = decode(raw[last+1:])
-	if err == nil && len(t.signature) == 0 {
+	j.signature, err = decode(raw[last+1:])
+	if err == nil && len(j.signature) == 0 {
 		err = malformed("token has no signature")
 	}
-	return t, err
+	return j, err
 }
 
 // decode reads base64url without padding (RFC 7515 section 2). Exactly one
@@ -69,13 +85,4 @@ func decode(part string) ([]byte, error) {
 		return nil, malformed("not canonical base64url")
 	}
 	return b, nil
-}
-
-// decodeObject reads a part that holds a JSON object.
-func decodeObject(part string) (map[string]any, error) {
-	b, err := decode(part)
-	if err != nil {
-		return nil, err
-	}
-	return claims.ReadObject(string(b))
 }

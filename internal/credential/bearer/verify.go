@@ -9,10 +9,13 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// verify proves that key signed the token. alg is the one that the key is
-// pinned to and the token's header names; a key of another kind, curve or
-// length than alg wants is refused before it is used.
-func verify(alg, input string, signature []byte, key any) error {
+// signedBy proves that key signed the JWS. alg is the one that the key is pinned
+// to, which the header must name; a key of another kind, curve or length than
+// alg wants is refused before it is used.
+func (j *jws) signedBy(alg string, key any) error {
+	if j.header.alg != alg {
+		return malformed("alg is not the one that the key is pinned to")
+	}
 	method := methodOf(alg)
 	if method == nil {
 		return malformed("algorithm is none, or not known")
@@ -20,7 +23,7 @@ func verify(alg, input string, signature []byte, key any) error {
 	if err := suits(alg, key); err != nil {
 		return err
 	}
-	if method.Verify(input, signature, key) != nil {
+	if method.Verify(j.input, j.signature, key) != nil {
 		return malformed("signature is not good")
 	}
 	return nil
