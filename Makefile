@@ -68,6 +68,7 @@ export TRY
 test: tools ## Vet and run every test with the race detector, real gateways included
 	go vet ./...
 	go test -race -timeout 20m ./...
+	go test -count 1 -run 'AtOnce|Flood' ./internal/credential/... # as many repeats as meant: the race detector gets fewer
 
 test-keycloak: envoy keycloak ## Follow deploy/keycloak/README.md with a real Keycloak (Java 17 or later), and test against it
 	go vet -tags keycloak ./test/keycloak

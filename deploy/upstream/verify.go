@@ -17,14 +17,15 @@ import (
 // request it was made for.
 type Identity struct {
 	jwt.RegisteredClaims
-	Credential string   `json:"credential"`
-	Roles      []string `json:"roles"`
-	Scopes     []string `json:"scopes"`
-	Groups     []string `json:"groups"`
-	Method     string   `json:"method"`
-	Host       string   `json:"host"`
-	Path       string   `json:"path"`
-	DecisionID string   `json:"decision_id"`
+	Credential     string   `json:"credential"`
+	IdentityIssuer string   `json:"identity_issuer"` // whose token it was; an ephemeral consumer's name is that issuer's alone
+	Roles          []string `json:"roles"`
+	Scopes         []string `json:"scopes"`
+	Groups         []string `json:"groups"`
+	Method         string   `json:"method"`
+	Host           string   `json:"host"`
+	Path           string   `json:"path"`
+	DecisionID     string   `json:"decision_id"`
 }
 
 // Verifier lets requests through that carry a good assertion for themselves.

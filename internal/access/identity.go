@@ -33,6 +33,9 @@ type Proof struct {
 	// From is where in the request the credential stood, so that it can be
 	// kept from the upstream.
 	From Location
+	// Beside are further headers that are parts of the proof, in lower case, and
+	// are kept from the upstream with it.
+	Beside []string
 }
 
 // Location is a place in a request that holds a credential. One of the two is

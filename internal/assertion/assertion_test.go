@@ -164,15 +164,16 @@ func TestNeverReused(t *testing.T) {
 		"a scope that becomes a role": func(_ *desk, _ *access.Request, id *access.Identity, _ *string) {
 			id.Roles, id.Scopes = append(id.Roles, "orders:read"), id.Scopes[1:]
 		},
-		"groups":   func(_ *desk, _ *access.Request, id *access.Identity, _ *string) { id.Groups = []string{"gold"} },
-		"method":   func(_ *desk, r *access.Request, _ *access.Identity, _ *string) { r.Method = "PUT" },
-		"host":     func(_ *desk, r *access.Request, _ *access.Identity, _ *string) { r.Host = "example.com" },
-		"path":     func(_ *desk, r *access.Request, _ *access.Identity, _ *string) { r.Path = "/orders/8" },
-		"revision": func(_ *desk, _ *access.Request, _ *access.Identity, revision *string) { *revision = "r2" },
-		"key":      func(d *desk, _ *access.Request, _ *access.Identity, _ *string) { d.config.Key = other },
-		"issuer":   func(d *desk, _ *access.Request, _ *access.Identity, _ *string) { d.config.Issuer = "other" },
-		"audience": func(d *desk, _ *access.Request, _ *access.Identity, _ *string) { d.config.Audience = "other" },
-		"ttl":      func(d *desk, _ *access.Request, _ *access.Identity, _ *string) { d.config.TTL = time.Hour / 4 },
+		"identity issuer": func(_ *desk, _ *access.Request, id *access.Identity, _ *string) { id.Issuer = "another" },
+		"groups":          func(_ *desk, _ *access.Request, id *access.Identity, _ *string) { id.Groups = []string{"gold"} },
+		"method":          func(_ *desk, r *access.Request, _ *access.Identity, _ *string) { r.Method = "PUT" },
+		"host":            func(_ *desk, r *access.Request, _ *access.Identity, _ *string) { r.Host = "example.com" },
+		"path":            func(_ *desk, r *access.Request, _ *access.Identity, _ *string) { r.Path = "/orders/8" },
+		"revision":        func(_ *desk, _ *access.Request, _ *access.Identity, revision *string) { *revision = "r2" },
+		"key":             func(d *desk, _ *access.Request, _ *access.Identity, _ *string) { d.config.Key = other },
+		"issuer":          func(d *desk, _ *access.Request, _ *access.Identity, _ *string) { d.config.Issuer = "other" },
+		"audience":        func(d *desk, _ *access.Request, _ *access.Identity, _ *string) { d.config.Audience = "other" },
+		"ttl":             func(d *desk, _ *access.Request, _ *access.Identity, _ *string) { d.config.TTL = time.Hour / 4 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, 1<<20, edKey())

@@ -26,10 +26,14 @@ type Claims struct {
 	jwt.RegisteredClaims
 	// Credential is the id of the credential that proved the consumer; empty
 	// for a consumer that an issuer's token alone names.
-	Credential string   `json:"credential,omitempty"`
-	Roles      []string `json:"roles,omitempty"`
-	Scopes     []string `json:"scopes,omitempty"`
-	Groups     []string `json:"groups,omitempty"`
+	Credential string `json:"credential,omitempty"`
+	// IdentityIssuer is the configured name of the issuer whose token proved the
+	// consumer; one of the same name under another issuer is another consumer,
+	// where issuers make ephemeral ones.
+	IdentityIssuer string   `json:"identity_issuer,omitempty"`
+	Roles          []string `json:"roles,omitempty"`
+	Scopes         []string `json:"scopes,omitempty"`
+	Groups         []string `json:"groups,omitempty"`
 	// Method, Host (lower case, no port) and Path (decoded once, no query) are
 	// the request's, as policy saw them.
 	Method string `json:"method"`
@@ -105,7 +109,7 @@ func (s *Signer) digest(req *access.Request, id *access.Identity) cache.Key {
 	var buffer [32]string // more roles, scopes and groups than that cost an allocation
 	parts := append(buffer[:0],
 		s.Revision, s.key.id, s.config.Issuer, s.config.Audience, s.ttl,
-		id.Consumer.Name, credentialID(id), req.Method, req.Host, req.Path)
+		id.Consumer.Name, credentialID(id), id.Issuer, req.Method, req.Host, req.Path)
 	for _, list := range [...][]string{id.Roles, id.Scopes, id.Groups} {
 		parts = append(append(parts, strconv.Itoa(len(list))), list...)
 	}
@@ -119,7 +123,7 @@ func (s *Signer) claims(req *access.Request, id *access.Identity, decisionID str
 			Issuer: s.config.Issuer, Subject: id.Consumer.Name, ID: s.NewID(),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(s.config.TTL)),
 		},
-		Credential: credentialID(id), Roles: id.Roles, Scopes: id.Scopes, Groups: id.Groups,
+		Credential: credentialID(id), IdentityIssuer: id.Issuer, Roles: id.Roles, Scopes: id.Scopes, Groups: id.Groups,
 		Method: req.Method, Host: req.Host, Path: req.Path, DecisionID: decisionID,
 	}
 	if s.config.Audience != "" {

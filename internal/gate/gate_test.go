@@ -308,6 +308,42 @@ func TestManagedNameWithUnderscore(t *testing.T) {
 	}
 }
 
+// TestProofOfSeveralHeaders: what is part of the proof is hidden with it, where
+// the request has it.
+func TestProofOfSeveralHeaders(t *testing.T) {
+	s := ordinary()
+	s.key.proof.Beside = []string{"x-signature", "x-nonce"}
+	s.request.Headers = access.Headers{{Name: "x-api-key", Value: "id"}, {Name: "x-signature", Value: "00"}}
+	if diff := cmp.Diff([]string{"x-api-key", "x-signature"}, s.check(t).Remove); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// neighbour leaves to others what it is told it may.
+type neighbour struct {
+	fakeKind
+	among *[]access.Kind
+}
+
+func (n neighbour) Among(kinds []access.Kind) gate.Authenticator {
+	*n.among = kinds
+	return n.fakeKind
+}
+
+// TestNeighboursAreTheRoutesKinds: a kind is told which others are believed
+// beside it, route by route.
+func TestNeighboursAreTheRoutesKinds(t *testing.T) {
+	var among []access.Kind
+	_, err := gate.NewRules(gate.Config{
+		Policy:         &fakePolicy{},
+		Authenticators: []gate.Authenticator{neighbour{fakeKind{kind: access.KindAPIKey}, &among}, fakeKind{kind: access.KindJWT}},
+		Routes:         []gate.Route{{Name: "keys", Authenticate: gate.Authenticate{Kinds: []access.Kind{access.KindAPIKey}}}},
+	})
+	if diff := cmp.Diff([]access.Kind{access.KindAPIKey}, among); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+}
+
 func TestTooManyFailuresSaysWhenToComeBack(t *testing.T) {
 	s := ordinary()
 	s.key.err = access.TooManyFailures("the pool is full", 1500*time.Millisecond)

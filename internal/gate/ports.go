@@ -21,6 +21,15 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, req *access.Request) (access.Proof, error)
 }
 
+// Neighbour is an Authenticator that leaves some values to other kinds, by
+// their form. Among returns one that leaves them only to kinds that are believed
+// beside it: what a route does not believe is not looked at there, and what is
+// left to nobody would count as no credential.
+type Neighbour interface {
+	Authenticator
+	Among(kinds []access.Kind) Authenticator
+}
+
 // Question is what policy decides on.
 type Question struct {
 	Request  *access.Request

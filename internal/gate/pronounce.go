@@ -185,14 +185,24 @@ func (h *hearing) hide(v *access.Verdict) {
 		if slices.Contains(h.rules.Forward, h.found.proofs[i].kind) {
 			continue
 		}
-		from := h.found.proofs[i].From
-		if from.Query != "" {
-			v.RemoveQuery = append(v.RemoveQuery, from.Query)
+		found := &h.found.proofs[i]
+		if found.From.Query != "" {
+			v.RemoveQuery = append(v.RemoveQuery, found.From.Query)
 		}
-		if from.Header != "" && !slices.Contains(v.Remove, from.Header) {
-			v.Remove = append(v.Remove, from.Header)
+		v.Remove = withName(v.Remove, found.From.Header)
+		for _, name := range found.Beside {
+			if _, lines := h.req.Headers.Get(name); lines > 0 {
+				v.Remove = withName(v.Remove, name)
+			}
 		}
 	}
+}
+
+func withName(names []string, name string) []string {
+	if name == "" || slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
 }
 
 // obey does to the request what policy asked for, except for managed headers,

@@ -125,7 +125,7 @@ func (r *Rules) believe(route *Route) error {
 	left := slices.Clone(route.Authenticate.Kinds)
 	for _, a := range r.Authenticators {
 		if i := slices.Index(left, a.Kind()); i >= 0 {
-			r.believed[route] = append(r.believed[route], a)
+			r.believed[route] = append(r.believed[route], among(a, route.Authenticate.Kinds))
 			left = slices.Delete(left, i, i+1)
 		}
 	}
@@ -133,6 +133,13 @@ func (r *Rules) believe(route *Route) error {
 		return fmt.Errorf("route %q believes %q, which nothing proves", route.Name, left)
 	}
 	return nil
+}
+
+func among(a Authenticator, kinds []access.Kind) Authenticator {
+	if n, ok := a.(Neighbour); ok {
+		return n.Among(kinds)
+	}
+	return a
 }
 
 // errUnknownRoute is a fault: the gateway's configuration and ours differ, and

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -42,6 +43,9 @@ type builder struct {
 	verifier *basic.Verifier
 	hasher   *password.Hasher
 	nonces   *signature.Memory
+	// skew is the clock skew of the start. A higher one would believe signatures
+	// again that were forgotten under it, so a raise waits for a restart.
+	skew time.Duration
 }
 
 // maxNonces is how many signed requests are remembered within their skew; each
@@ -54,8 +58,13 @@ func newBuilder(c *config.Config, env func(string) (string, bool), caches *cache
 	var errs [2]error
 	b.verifier, errs[0] = basic.NewVerifier(c.Authentication.Basic.Verifier, rand.Reader)
 	b.hasher, errs[1] = password.NewHasher(rand.Reader)
-	b.nonces = signature.NewMemory(maxNonces, b.now)
+	b.nonces, b.skew = signature.NewMemory(maxNonces, b.now), skewOf(c)
 	return b, errors.Join(errs[:]...)
+}
+
+// skewOf is the clock skew that a configuration asks for.
+func skewOf(c *config.Config) time.Duration {
+	return cmp.Or(c.Authentication.Signature.ClockSkew, signature.DefaultClockSkew)
 }
 
 // built is one revision of everything that can be reloaded.

@@ -86,7 +86,9 @@ func (b *builder) passwords(next *built) (gate.Authenticator, error) {
 }
 
 func (b *builder) signatures(next *built) (gate.Authenticator, error) {
-	return signature.New(next.config.Authentication.Signature, next.consumers, b.nonces, b.now), nil
+	c := next.config.Authentication.Signature
+	c.ClockSkew = min(skewOf(next.config), b.skew)
+	return signature.New(c, next.consumers, b.nonces, b.now), nil
 }
 
 func (b *builder) certificates(next *built) (gate.Authenticator, error) {

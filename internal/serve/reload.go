@@ -66,7 +66,7 @@ func (r *reloader) reload(ctx context.Context) bool {
 		r.logger.Info("reloaded", "revision", next.revision, "was", last.revision)
 	}
 	if r.needsRestart(next.config) {
-		r.logger.Warn("listen, cache, telemetry or the bounds of passwords have changed and need a restart")
+		r.logger.Warn("listen, cache, telemetry, the bounds of passwords or a higher clock_skew need a restart")
 	}
 	return true
 }
@@ -90,7 +90,7 @@ func (r *reloader) put(next *built) {
 func (r *reloader) needsRestart(c *config.Config) bool {
 	a, b := r.started, c
 	return !reflect.DeepEqual(a.Listen, b.Listen) || !reflect.DeepEqual(a.Cache, b.Cache) || !reflect.DeepEqual(a.Telemetry, b.Telemetry) ||
-		!reflect.DeepEqual(a.Authentication.Basic.Verifier, b.Authentication.Basic.Verifier)
+		!reflect.DeepEqual(a.Authentication.Basic.Verifier, b.Authentication.Basic.Verifier) || skewOf(b) > skewOf(a)
 }
 
 // folders are those whose changes lead to a reload.

@@ -288,6 +288,14 @@ func TestHangupReloads(t *testing.T) {
 	until(t, "the old key is refused", func() bool { _, code := h.ask(t); return code == "invalid_credential" })
 }
 
+// TestRaisedSkewWaitsForARestart: a signature that was spent and forgotten under
+// the skew of the start does not become good again by a reload.
+func TestRaisedSkewWaitsForARestart(t *testing.T) {
+	h := start(t, nil)
+	edit(t, h.dir, "postern.yaml", "clock_skew: 5m", "clock_skew: 10m")
+	until(t, "the log asks for a restart", func() bool { return strings.Contains(h.log.String(), "need a restart") })
+}
+
 func TestNoCacheNoDifference(t *testing.T) {
 	h := start(t, func(dir string) { edit(t, dir, "postern.yaml", "max_memory: 64MiB", "max_memory: 0") })
 	for range 3 {

@@ -54,6 +54,14 @@ func (t *Telemetry) Authenticator(next gate.Authenticator) gate.Authenticator {
 	return &authenticator{next, t, stopLabel("authenticate", kind), "authenticate " + string(next.Kind())}
 }
 
+// Among implements gate.Neighbour for a kind that is one.
+func (a *authenticator) Among(kinds []access.Kind) gate.Authenticator {
+	if n, ok := a.Authenticator.(gate.Neighbour); ok {
+		return a.t.Authenticator(n.Among(kinds))
+	}
+	return a
+}
+
 type authenticator struct {
 	gate.Authenticator
 	t     *Telemetry

@@ -26,6 +26,18 @@ const (
 	secret     = "secret-of-a-test-and-of-nothing-else"
 )
 
+// others are consumers, too, so that nothing but their tokens can be what is
+// refused.
+const others = `
+  - name: stranger-prod
+    credentials:
+      - {id: stranger-oidc, type: issuer, issuer: shop, value: stranger}
+      - {id: stranger-offline, type: issuer, issuer: shop-offline, value: stranger}
+  - name: outsider-prod
+    credentials:
+      - {id: outsider-offline, type: issuer, issuer: shop-offline, value: outsider}
+`
+
 // realm is a running Keycloak in which the page's commands were run.
 type realm struct {
 	address string
@@ -50,9 +62,9 @@ func start(t *testing.T) *realm {
 		http: &http.Client{Timeout: harness.Patience, Transport: transport},
 	}
 	_, port, _ := strings.Cut(r.address, ":")
-	// kc.sh would start a java of its own; this way the process is Keycloak itself.
+	// kc.sh passes SIGTERM on to the java that it starts, or becomes it. The database is in that one's memory.
 	cmd := exec.Command("bash", filepath.Join(r.bin, "kc.sh"), "start-dev", "--http-host=127.0.0.1", "--http-port="+port, "--db=dev-mem")
-	cmd.Env = append(os.Environ(), "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD="+secret, "JAVA_OPTS_APPEND=-Xmx512m", "KC_RUN_IN_CONTAINER=true")
+	cmd.Env = append(os.Environ(), "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD="+secret, "JAVA_OPTS_KC_HEAP=-Xms64m -Xmx512m")
 	harness.Start(t, "keycloak", cmd, func() error {
 		_, err := r.get("http://" + r.address + "/realms/master/.well-known/openid-configuration")
 		return err
@@ -90,7 +102,7 @@ func (r *realm) run(t *testing.T, script string) string {
 	return strings.TrimSpace(string(output))
 }
 
-// tokens are what the realm gives mobile-app for its client credentials.
+// tokens are what the realm gives a client for its credentials.
 type tokens struct {
 	Access  string `json:"access_token"`
 	Refresh string `json:"refresh_token"`
@@ -99,8 +111,13 @@ type tokens struct {
 
 func (r *realm) tokens(t *testing.T, scope string) tokens {
 	t.Helper()
+	return r.tokensOf(t, "mobile-app", scope)
+}
+
+func (r *realm) tokensOf(t *testing.T, client, scope string) tokens {
+	t.Helper()
 	response, err := r.http.PostForm("http://"+r.address+"/realms/shop/protocol/openid-connect/token", url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {"mobile-app"}, "client_secret": {secret}, "scope": {scope},
+		"grant_type": {"client_credentials"}, "client_id": {client}, "client_secret": {secret}, "scope": {scope},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +128,18 @@ func (r *realm) tokens(t *testing.T, scope string) tokens {
 		t.Fatalf("no token: %s %v", response.Status, err)
 	}
 	return given
+}
+
+// briefToken is an access token that lives a second.
+func (r *realm) briefToken(t *testing.T) string {
+	t.Helper()
+	lives := func(seconds string) {
+		r.run(t, `mobile=$(kcadm.sh get clients -r shop -q clientId=mobile-app --fields id --format csv --noquotes)
+			kcadm.sh update "clients/$mobile" -r shop -s 'attributes."access.token.lifespan"=`+seconds+`'`)
+	}
+	lives("1")
+	defer lives("300")
+	return r.tokens(t, "openid").Access
 }
 
 // blocks are the page's fenced blocks of one kind, in order.
@@ -144,7 +173,7 @@ func open(t *testing.T) *house {
 	t.Setenv("ORDERS_SECRET", secret)
 	dir := t.TempDir()
 	harness.Write(t, filepath.Join(dir, "postern.yaml"), strings.ReplaceAll(files[0], documented, r.address))
-	harness.Write(t, filepath.Join(dir, "consumers.yaml"), files[1])
+	harness.Write(t, filepath.Join(dir, "consumers.yaml"), files[1]+"\n"+others)
 	postern := harness.StartPostern(t, dir)
 	gateway := harness.StartEnvoy(t, harness.StartUpstream(t).Address, []*harness.Postern{postern}, nil)
 	gateway.WaitHealthy(t, postern)
@@ -171,6 +200,7 @@ func (h *house) mustAnswer(t *testing.T, what, path, token string, status int, c
 // TestPage is one story: a Keycloak takes its time to start.
 func TestPage(t *testing.T) {
 	h := open(t)
+	brief := h.briefToken(t)
 	given := h.tokens(t, "openid offline_access")
 
 	t.Run("an access token names consumer, role and client", func(t *testing.T) {
@@ -194,9 +224,30 @@ func TestPage(t *testing.T) {
 		if given.ID == "" || given.Refresh == "" {
 			t.Fatal("the realm gave no ID or refresh token")
 		}
-		h.mustAnswer(t, "ID token", "/catalog", given.ID, 401, "invalid_credential")
+		refresh := h.tokens(t, "openid").Refresh
 		h.mustAnswer(t, "offline token", "/catalog", given.Refresh, 401, "invalid_credential")
-		h.mustAnswer(t, "refresh token", "/catalog", h.tokens(t, "openid").Refresh, 401, "invalid_credential")
+		// Where they are introspected, the realm calls them active and adds our audience to the answer.
+		for _, path := range []string{"/catalog", "/offline/x"} {
+			h.mustAnswer(t, "ID token at "+path, path, given.ID, 401, "invalid_credential")
+			h.mustAnswer(t, "refresh token at "+path, path, refresh, 401, "invalid_credential")
+		}
+	})
+	t.Run("a client is believed from its mapper on", func(t *testing.T) {
+		h.run(t, `kcadm.sh create clients -r shop -s clientId=stranger -s secret="$MOBILE_SECRET" -s publicClient=false -s serviceAccountsEnabled=true
+			kcadm.sh add-roles -r shop --uusername service-account-stranger --rolename reader`)
+		before := h.tokensOf(t, "stranger", "openid").Access
+		h.run(t, `stranger=$(kcadm.sh get clients -r shop -q clientId=stranger --fields id --format csv --noquotes)
+			kcadm.sh create "clients/$stranger/protocol-mappers/models" -r shop -s name=orders-api -s protocol=openid-connect -s protocolMapper=oidc-audience-mapper \
+			  -s 'config."included.custom.audience"=orders-api' -s 'config."access.token.claim"=true'`)
+		after := h.tokensOf(t, "stranger", "openid").Access
+		h.mustAnswer(t, "a token for account", "/catalog", before, 401, "invalid_credential")
+		h.mustAnswer(t, "a token for orders-api", "/catalog", after, 200, "")
+		h.mustAnswer(t, "a token for orders-api, introspected", "/offline/x", after, 200, "")
+	})
+	t.Run("an introspected token must be for the audience", func(t *testing.T) {
+		h.run(t, `kcadm.sh create clients -r shop -s clientId=outsider -s secret="$MOBILE_SECRET" -s publicClient=false -s serviceAccountsEnabled=true
+			kcadm.sh add-roles -r shop --uusername service-account-outsider --rolename reader`)
+		h.mustAnswer(t, "a token for account", "/offline/x", h.tokensOf(t, "outsider", "openid").Access, 401, "invalid_credential")
 	})
 	t.Run("the encryption key is left out", func(t *testing.T) {
 		set, err := h.get("http://" + h.address + "/realms/shop/protocol/openid-connect/certs")
@@ -225,10 +276,20 @@ func TestPage(t *testing.T) {
 	})
 	t.Run("an offline token is introspected, and refused once its client is disabled", func(t *testing.T) {
 		h.mustAnswer(t, "offline token", "/offline/x", given.Refresh, 200, "")
+		latest := h.tokens(t, "openid").Access
 		h.run(t, `kcadm.sh update "clients/$(kcadm.sh get clients -r shop -q clientId=mobile-app --fields id --format csv --noquotes)" -r shop -s enabled=false`)
 		harness.WaitFor(t, "the disabled client to be refused", func() error {
 			if answer := h.ask(t, "/offline/x", given.Refresh); answer.Header.Get("X-Postern-Code") != "invalid_credential" {
 				return fmt.Errorf("%d %s", answer.Status, answer.Body)
+			}
+			return nil
+		})
+		h.mustAnswer(t, "an access token that nobody is asked about", "/catalog", latest, 200, "")
+	})
+	t.Run("a token of the old key ends at its end", func(t *testing.T) {
+		harness.WaitFor(t, "a token that lived a second, and the leeway, to be refused", func() error {
+			if code := h.ask(t, "/catalog", brief).Header.Get("X-Postern-Code"); code != "expired_credential" {
+				return fmt.Errorf("code %q", code)
 			}
 			return nil
 		})

@@ -8,6 +8,7 @@ package apikey
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,17 @@ func New(config Config, store consumer.Store, c *cache.Cache[*access.Identity], 
 		cache:        c,
 		now:          now,
 	}
+}
+
+// Among implements gate.Neighbour: X-API-Key is yielded to signed requests only
+// where those are believed.
+func (a *Authenticator) Among(kinds []access.Kind) gate.Authenticator {
+	if slices.Contains(kinds, access.KindSignature) {
+		return a
+	}
+	alone := *a
+	alone.yields = nil
+	return &alone
 }
 
 // Kind implements gate.Authenticator.

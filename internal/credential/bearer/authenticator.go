@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,8 +36,8 @@ type Config struct {
 	// SkipKeyForm leaves what has the form of an API key under a scheme of the
 	// Authorization header to the API keys' authenticator.
 	SkipKeyForm bool
-	// SkipOpaque leaves what has not the form of a JWS to introspection. Where a
-	// route believes JWTs alone, such a token then counts as no credential.
+	// SkipOpaque leaves what has not the form of a JWS to introspection, where
+	// that is believed beside it.
 	SkipOpaque bool
 	// Environments are the environments whose consumers are believed; none
 	// means that all are. An ephemeral consumer has no environment and is not
@@ -93,6 +94,16 @@ func scopeOf(config Config, issuers *Issuers, revision string) string {
 	}
 	scope := cache.Digest(parts...)
 	return string(scope[:])
+}
+
+// Among implements gate.Neighbour: a token is left to API keys and to
+// introspection only where those are believed.
+func (a *Authenticator) Among(kinds []access.Kind) gate.Authenticator {
+	here := *a
+	here.config.SkipKeyForm = here.config.SkipKeyForm && slices.Contains(kinds, access.KindAPIKey)
+	here.config.SkipOpaque = here.config.SkipOpaque && slices.Contains(kinds, access.KindIntrospection)
+	here.places = place.New(here.config.In, here.config.othersToken)
+	return &here
 }
 
 // Kind implements gate.Authenticator.

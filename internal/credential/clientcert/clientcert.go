@@ -79,6 +79,7 @@ type Authenticator struct {
 	cert      bool // certHeader is believed
 	roots     *x509.CertPool
 	challenge string
+	beside    []string // all headers that tell of a certificate
 	scope     string
 	store     consumer.Store
 	cache     *cache.Cache[*access.Identity]
@@ -104,6 +105,7 @@ func New(config Config, store consumer.Store, c *cache.Cache[*access.Identity], 
 		forwarded: slices.ContainsFunc(config.Headers, func(name string) bool { return strings.EqualFold(name, forwardedHeader) }),
 		cert:      slices.ContainsFunc(config.Headers, func(name string) bool { return strings.EqualFold(name, certHeader) }),
 		roots:     roots,
+		beside:    Headers(),
 		challenge: `ClientCertificate realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(config.Realm) + `"`,
 		scope:     scopeOf(config, content, revision),
 		store:     store,
@@ -140,7 +142,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, req *access.Request) (
 	if req.Explain.On() {
 		req.Explain.Note("authenticate", "client_certificate: proves credential "+identity.Credential.ID+" of consumer "+identity.Consumer.Name)
 	}
-	return access.Proof{Identity: identity, From: access.Location{Header: seen.header}}, nil
+	return access.Proof{Identity: identity, From: access.Location{Header: seen.header}, Beside: a.beside}, nil
 }
 
 // refuse passes an error on, with a note for those who ask why.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +62,16 @@ func (c Config) othersToken(at Location, value string) bool {
 func scopeOf(config Config, server ServerConfig, revision string) string {
 	scope := cache.Digest(revision, fmt.Sprintf("%#v", config), fmt.Sprintf("%#v", server))
 	return string(scope[:])
+}
+
+// Among implements gate.Neighbour: a token is left to JWTs and to API keys only
+// where those are believed.
+func (a *Authenticator) Among(kinds []access.Kind) gate.Authenticator {
+	here := *a
+	here.config.SkipKeyForm = here.config.SkipKeyForm && slices.Contains(kinds, access.KindAPIKey)
+	here.config.TakesJWT = here.config.TakesJWT || !slices.Contains(kinds, access.KindJWT)
+	here.places = place.New(here.config.In, here.config.othersToken)
+	return &here
 }
 
 // Kind implements gate.Authenticator.

@@ -78,9 +78,9 @@ type Config struct {
 	// SkipKeyForm leaves what has the form of an API key under a scheme of the
 	// Authorization header to the API keys' authenticator.
 	SkipKeyForm bool
-	// TakesJWT has tokens introspected that have the form of a JWS, too. Without
-	// it they are left to the JWTs' authenticator: where a route believes
-	// introspection alone, such a token then counts as no credential.
+	// TakesJWT has tokens introspected that have the form of a JWS, too, where
+	// JWTs are believed beside them. Without it those are left to the JWTs'
+	// authenticator.
 	TakesJWT bool
 	// Audiences are those of which an answer must name one, to the byte; none:
 	// `aud` is not looked at.

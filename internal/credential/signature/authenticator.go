@@ -15,9 +15,11 @@ import (
 type Authenticator struct {
 	config    Config
 	challenge string
-	store     consumer.Store
-	nonces    Nonces
-	now       func() time.Time
+	// beside are a dialect's headers beside the one that names the key.
+	beside map[Dialect][]string
+	store  consumer.Store
+	nonces Nonces
+	now    func() time.Time
 }
 
 var _ gate.Authenticator = (*Authenticator)(nil)
@@ -27,6 +29,7 @@ var _ gate.Authenticator = (*Authenticator)(nil)
 func New(config Config, store consumer.Store, nonces Nonces, now func() time.Time) *Authenticator {
 	return &Authenticator{
 		config:    config.settled(),
+		beside:    map[Dialect][]string{Plain: {signatureHeader, timestampHeader, nonceHeader}},
 		challenge: `Signature realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(config.Realm) + `"`,
 		store:     store,
 		nonces:    nonces,
@@ -58,7 +61,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, req *access.Request) (
 	if req.Explain.On() {
 		req.Explain.Note("authenticate", "signature: the "+string(s.dialect)+" signature is of credential "+found.Credential.ID+" of consumer "+found.Consumer.Name)
 	}
-	return access.Proof{Identity: identityOf(found), From: access.Location{Header: s.header}}, nil
+	return access.Proof{Identity: identityOf(found), From: access.Location{Header: s.header}, Beside: a.beside[s.dialect]}, nil
 }
 
 func identityOf(found *consumer.Found) *access.Identity {

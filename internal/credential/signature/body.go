@@ -33,13 +33,14 @@ func whole(req *access.Request) ([]byte, error) {
 	return req.Body, nil
 }
 
-// withoutBody reports that a request of which no body was passed has none. The
-// content of these methods means nothing (RFC 9110 section 9.3); for others the
+// withoutBody reports that a request of which no body was passed has none. No
+// upstream acts on the content of these methods (RFC 9110 section 9.3); some do
+// on that of DELETE. For others the
 // client's own Content-Length of 0 counts, which at the HTTP doors may be that
 // of the gateway's question.
 func withoutBody(req *access.Request, announced bool) bool {
 	switch req.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete, http.MethodTrace:
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 		return true
 	}
 	return announced && (req.Door == access.GRPC || req.Door == access.OPA)

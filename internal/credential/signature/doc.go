@@ -35,6 +35,7 @@
 // each signature that held is remembered that it did (Nonces). The memory
 // outlives a reload. It is the process's own: after a restart, and at another
 // instance, a signature holds once more within its clock skew, until the
-// instances share a store. A clock skew that is raised while running counts at
-// once, also for requests that were forgotten under the lower one.
+// instances share a store. A clock skew that is raised while running would
+// believe again what was forgotten under the lower one: the program raises it at
+// a start alone.
 package signature
