@@ -92,12 +92,12 @@ type watched map[string]bool
 // reported when it is loaded.
 func (w watched) folder(path string) {
 	w.links(path, maxLinks)
-	real, err := filepath.EvalSymlinks(path)
+	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return
 	}
-	if info, err := os.Stat(real); err == nil && info.IsDir() { // a pattern may stand in a folder's name
-		w[real] = true
+	if info, err := os.Stat(resolved); err == nil && info.IsDir() { // a pattern may stand in a folder's name
+		w[resolved] = true
 	}
 }
 
@@ -124,11 +124,11 @@ func (w watched) links(path string, left int) {
 // tree adds a folder and all folders below it.
 func (w watched) tree(root string) {
 	w.folder(root)
-	real, err := filepath.EvalSymlinks(root)
+	resolved, err := filepath.EvalSymlinks(root)
 	if err != nil {
 		return
 	}
-	_ = filepath.WalkDir(real, func(path string, entry fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(resolved, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
 			w[path] = true
 		}
