@@ -67,7 +67,7 @@ func TestReportComparesWithTheFloor(t *testing.T) {
 		{testCase: testCase{name: "within", floor: grpcFloor, bar: 2}, turns: []cost{{cpu: 2, allocations: 15}, {cpu: 3, allocations: 15}}},
 		{testCase: testCase{name: "no bar", floor: grpcFloor}, turns: []cost{{cpu: 9, allocations: 1}, {cpu: 9, allocations: 1}}},
 	}
-	r := newReport(settings{rounds: 2}, results)
+	r := newReport(settings{rounds: 2}, results, []floodRound{{median: 1.1, late: 4, cpu: 0.5}})
 	want := row{name: "within", floor: grpcFloor, bar: 2, cpu: 5.0 / 3, least: 1.5, most: 2, allocations: 1.5, each: 15}
 	if len(r.rows) != 2 || r.rows[0] != want {
 		t.Fatalf("got %+v, want %+v", r.rows, want)
@@ -85,6 +85,27 @@ func TestReportComparesWithTheFloor(t *testing.T) {
 		if r.within() {
 			t.Errorf("%v is within", bad)
 		}
+	}
+}
+
+func TestFloodHasBars(t *testing.T) {
+	for _, tt := range []struct {
+		rounds []floodRound
+		within bool
+	}{
+		{[]floodRound{{median: 1.2, late: 9, cpu: 1.3}}, true},
+		{[]floodRound{{median: 9, cpu: 9}, {median: 1.2, cpu: 1}, {median: 1.1, cpu: 1.1}}, true}, // one bad round of three
+		{[]floodRound{{median: 1.31, cpu: 1}}, false},
+		{[]floodRound{{median: 1, cpu: 1.31}}, false},
+		{[]floodRound{{median: 1, cpu: math.NaN()}}, false},
+		{nil, false},
+	} {
+		if r := newReport(settings{}, nil, tt.rounds); r.within() != tt.within {
+			t.Errorf("%+v: within is %v, want %v", tt.rounds, r.within(), tt.within)
+		}
+	}
+	if took := []time.Duration{1e9, 2e9, 3e9}; at(took, 0.5) != 2 || at(took, 0.99) != 2 || at(took, 1) != 3 {
+		t.Error("the parts of sorted times are others")
 	}
 }
 

@@ -24,8 +24,8 @@ import (
 
 // settings are how long the run is and what it ends in.
 type settings struct {
-	rounds, requests, tokens int
-	write, enforce           bool
+	rounds, requests, tokens, keys int
+	write, enforce                 bool
 }
 
 func main() { os.Exit(exitCode()) }
@@ -51,11 +51,12 @@ func readSettings() settings {
 	flag.IntVar(&s.rounds, "rounds", 5, "how often every case has its turn")
 	flag.IntVar(&s.requests, "requests", 20_000, "requests in a turn")
 	flag.IntVar(&s.tokens, "tokens", 5_000, "requests in a turn of the case that needs a new token for each")
+	flag.IntVar(&s.keys, "keys", 6_000, "requests with a key in a turn beside the flood of passwords")
 	flag.BoolVar(&s.write, "write", false, "write bench/REPORT.md")
 	flag.BoolVar(&s.enforce, "enforce", false, "exit with 1 when a ratio is beyond its bar")
 	flag.Parse()
 	if *short {
-		s.rounds, s.requests, s.tokens = 2, 2_000, 500
+		s.rounds, s.requests, s.tokens, s.keys = 2, 2_000, 500, 1_000
 	}
 	return s
 }
@@ -88,7 +89,11 @@ func run(ctx context.Context, s settings, out, progress io.Writer) (within bool,
 	if err != nil {
 		return false, fmt.Errorf("%w\n%s", err, servers.lastWords())
 	}
-	report := newReport(s, results)
+	floods, err := flooded(ctx, s, servers.postern, progress)
+	if err != nil {
+		return false, fmt.Errorf("a flood of passwords: %w\n%s", err, servers.lastWords())
+	}
+	report := newReport(s, results, floods)
 	fmt.Fprint(out, report.table())
 	if s.write {
 		err = os.WriteFile(filepath.Join(root, "bench", "REPORT.md"), []byte(report.page()), 0o644)

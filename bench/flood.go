@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postern-authz/postern/bench/load"
+)
+
+// floodRate is how many bad passwords a second a flood holds.
+const floodRate = 1000
+
+// floodBar is the most that key traffic may feel of a flood.
+const floodBar = 1.3
+
+// pause is between two questions of one client: keys then take a part of one
+// core, and what they feel is not their own crowd.
+const pause = time.Millisecond
+
+// floodRound is what key traffic cost without a flood and within one.
+type floodRound struct{ median, late, cpu float64 }
+
+// flooded measures keys in turns without and within a flood of bad passwords,
+// each another one. Latency is that of a few clients who pause, so that no
+// crowd of their own is in their way. CPU time is that of keys asked for as fast
+// as they are answered, so that they cost as much as the hashing beside them;
+// hashing is paid by the same process, so it is measured alone and taken off.
+// What is refused without hashing counts as a request like the keys; it costs
+// somewhat more, with its line in the log.
+func flooded(ctx context.Context, s settings, p *server, progress io.Writer) ([]floodRound, error) {
+	if err := driven(ctx, p, warmUp); err != nil {
+		return nil, err
+	}
+	var rounds []floodRound
+	for i := range s.rounds {
+		fmt.Fprintf(progress, "flood, round %d of %d\n", i+1, s.rounds)
+		latency, err := floodLatency(ctx, s, p, 3*i)
+		if err != nil {
+			return nil, err
+		}
+		latency.cpu, err = floodCPU(ctx, s, p, 3*i+1)
+		if err != nil {
+			return nil, err
+		}
+		rounds = append(rounds, latency)
+	}
+	return rounds, nil
+}
+
+// floodLatency is how much longer keys take within the flood of that number.
+func floodLatency(ctx context.Context, s settings, p *server, flood int) (floodRound, error) {
+	var took [2][]time.Duration
+	for i, number := range []int{noFlood, flood} {
+		_, err := floodTurn(ctx, p, number, func() (err error) {
+			took[i], err = p.checks.Stroll(ctx, load.Connections, s.keys, pause, withKey.Check, load.Allowed(username, mobile))
+			return err
+		})
+		if err != nil {
+			return floodRound{}, err
+		}
+	}
+	return floodRound{median: at(took[1], 0.5) / at(took[0], 0.5), late: at(took[1], 0.99) / at(took[0], 0.99)}, nil
+}
+
+// hashed is how many passwords are hashed, one after the other, to know what
+// one costs.
+const hashed = 50
+
+// floodCPU is how much more a key costs within the flood of that number, or
+// the one after it.
+func floodCPU(ctx context.Context, s settings, p *server, flood int) (float64, error) {
+	if err := settle(ctx, p, flood); err != nil {
+		return 0, err
+	}
+	drive := func() error { return driven(ctx, p, s.requests) }
+	alone, err := floodTurn(ctx, p, noFlood, func() error {
+		return hash(ctx, p, hashed, flood)
+	})
+	if err != nil {
+		return 0, err
+	}
+	quiet, err := floodTurn(ctx, p, noFlood, drive)
+	if err != nil {
+		return 0, err
+	}
+	within, err := floodTurn(ctx, p, flood+1, drive)
+	keys := float64(s.requests)
+	each := (within.cpu - alone.cpu/hashed*within.hashes) / (keys + within.refusals)
+	return each / (quiet.cpu / keys), err
+}
+
+// hash shows passwords of a flood one after the other, so that each is looked at.
+func hash(ctx context.Context, p *server, n, flood int) error {
+	_, err := p.checks.Stroll(ctx, 1, n, 0, badPassword(flood), load.Denied(http.StatusUnauthorized))
+	return err
+}
+
+// settle waits until the last flood has ended at the server too.
+func settle(ctx context.Context, p *server, flood int) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		err := hash(ctx, p, 1, -flood-2)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// withKey is what a client with a key asks.
+var withKey = load.Question{Method: "GET", Path: "/catalog", Header: "x-api-key", Value: key}
+
+func driven(ctx context.Context, p *server, n int) error {
+	return p.checks.Ask(ctx, n, withKey.Check, load.Allowed(username, mobile))
+}
+
+// floodCost is what a turn cost the server, how many passwords were looked at,
+// and how many were refused without.
+type floodCost struct{ cpu, hashes, refusals float64 }
+
+// noFlood is a turn without one.
+const noFlood = -1
+
+// floodTurn does some work within the flood of that number.
+func floodTurn(ctx context.Context, p *server, flood int, work func() error) (floodCost, error) {
+	if flood == noFlood {
+		spent, err := p.meter.Measure(ctx, work)
+		return floodCost{cpu: spent.CPU.Seconds()}, err
+	}
+	passwords := p.checks.StartFlood(ctx, floodRate, badPassword(flood))
+	spent, err := p.meter.Measure(ctx, work)
+	refused, tooMany, failed := passwords.Stop()
+	if refused == 0 || tooMany == 0 {
+		failed = errors.Join(failed, fmt.Errorf("%d passwords were looked at and %d were not: that was no flood", refused, tooMany))
+	}
+	return floodCost{cpu: spent.CPU.Seconds(), hashes: float64(refused), refusals: float64(tooMany)}, errors.Join(err, failed)
+}
+
+// badPassword makes passwords of a flood, none like another's.
+func badPassword(flood int) func(int) *load.CheckRequest {
+	return func(i int) *load.CheckRequest {
+		pair := fmt.Sprintf("mobile:wrong-password-%d-%d", flood, i)
+		q := load.Question{Method: "GET", Path: "/catalog", Header: "authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))}
+		return q.Check(i)
+	}
+}
+
+// at is a part of sorted times, in seconds.
+func at(took []time.Duration, part float64) float64 {
+	return took[int(float64(len(took)-1)*part)].Seconds()
+}
+
+// floodTable shows what keys feel, in Markdown that reads on a terminal too.
+func floodTable(rounds []floodRound) string {
+	var b strings.Builder
+	const line = "| %-38s | %6s | %11s | %5s |\n"
+	fmt.Fprintf(&b, line, "keys within a flood of bad passwords", "×", "rounds", "bar")
+	fmt.Fprintf(&b, line, "---", "---:", "---:", "---:")
+	for _, figure := range []struct {
+		name, bar string
+		of        func(floodRound) float64
+	}{
+		{"median latency", fmt.Sprintf("≤ %.1f", floodBar), func(f floodRound) float64 { return f.median }},
+		{"latency of the slowest hundredth", "", func(f floodRound) float64 { return f.late }},
+		{"CPU time a request, hashing aside", fmt.Sprintf("≤ %.1f", floodBar), func(f floodRound) float64 { return f.cpu }},
+	} {
+		median, least, most := middle(rounds, figure.of)
+		fmt.Fprintf(&b, line, figure.name, fmt.Sprintf("%.2f", median), fmt.Sprintf("%.2f–%.2f", least, most), figure.bar)
+	}
+	return b.String()
+}
+
+// middle is the median of what a round's figure is in all of them.
+func middle(rounds []floodRound, of func(floodRound) float64) (median, least, most float64) {
+	var figures []float64
+	for _, r := range rounds {
+		figures = append(figures, of(r))
+	}
+	if len(figures) == 0 {
+		return math.NaN(), math.NaN(), math.NaN() // is within no bar
+	}
+	slices.Sort(figures)
+	return figures[len(figures)/2], figures[0], figures[len(figures)-1]
+}
