@@ -40,6 +40,9 @@ func (g *Gate) Check(ctx context.Context, req *access.Request) access.Verdict {
 	if req.Explain.On() {
 		req.Explain.Note("verdict", strings.TrimSuffix(fmt.Sprintf("%s, %s: %s", verdict.Outcome(), verdict.Reason.Code, verdict.Reason.Detail), ": "))
 	}
+	for _, warning := range verdict.Warnings {
+		req.Explain.Note("policy", warning)
+	}
 	g.recorder.Record(req, &verdict, g.now().Sub(start))
 	return verdict
 }
@@ -76,11 +79,14 @@ type hearing struct {
 // hear is the story of a request: read, route, authenticate, constrain,
 // require, decide, pronounce. The first stop that says no ends it.
 func (h *hearing) hear(ctx context.Context) access.Verdict {
-	problem, aliases := h.rules.unsafe(h.req)
+	problem, aliases, managed := h.rules.unsafe(h.req)
 	if problem != "" {
 		return h.deny(access.Reason{Code: access.CodeMalformedRequest, Detail: problem})
 	}
 	h.aliases = aliases
+	if managed || len(aliases) > 0 {
+		h.req = h.rules.honest(h.req)
+	}
 
 	var err error
 	if h.route, h.params, err = h.rules.route(h.req); err != nil {

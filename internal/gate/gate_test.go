@@ -344,6 +344,20 @@ func TestNeighboursAreTheRoutesKinds(t *testing.T) {
 	}
 }
 
+// TestManagedHeadersAreNeverRead: neither authenticators nor policy see what a
+// client says in them.
+func TestManagedHeadersAreNeverRead(t *testing.T) {
+	s := ordinary()
+	s.request.Headers = access.Headers{{Name: "x-consumer-username", Value: "root"}, {Name: "x_consumer_id", Value: "root"}, {Name: "accept", Value: "*/*"}}
+	s.check(t)
+	if diff := cmp.Diff(access.Headers{{Name: "accept", Value: "*/*"}}, s.policy.asked.Request.Headers); diff != "" {
+		t.Error(diff)
+	}
+	if len(s.request.Headers) != 3 {
+		t.Error("the door's own request was changed")
+	}
+}
+
 func TestTooManyFailuresSaysWhenToComeBack(t *testing.T) {
 	s := ordinary()
 	s.key.err = access.TooManyFailures("the pool is full", 1500*time.Millisecond)

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/postern-authz/postern/internal/access"
@@ -58,6 +59,9 @@ func wildcard(part string) (name string, open bool, err error) {
 	if !strings.ContainsAny(part, "{}") {
 		if part == "" || part == "." || part == ".." {
 			return "", false, fmt.Errorf("segment %q never stands in a canonical path", part)
+		}
+		if decoded, err := url.PathUnescape(part); err == nil && decoded != part {
+			return "", false, fmt.Errorf("segment %q is encoded; paths are matched decoded: write %q", part, decoded)
 		}
 		return "", false, nil
 	}

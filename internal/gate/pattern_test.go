@@ -51,7 +51,7 @@ func TestPatternMatches(t *testing.T) {
 }
 
 func TestPatternsRefused(t *testing.T) {
-	for _, text := range []string{"", "a", "//", "/a//b", "/./a", "/..", "/{", "/}", "/{}", "/{...}", "/a{b}", "/{a}b", "/{a}/{a}", "/{rest...}/x", "/{a b}", "/{1}", "/{$}"} {
+	for _, text := range []string{"", "a", "//", "/a//b", "/./a", "/..", "/{", "/}", "/{}", "/{...}", "/a{b}", "/{a}b", "/{a}/{a}", "/{rest...}/x", "/{a b}", "/{1}", "/{$}", "/a%20b", "/%2fa"} {
 		if p, err := gate.ParsePattern(text); err == nil {
 			t.Errorf("%q was read as %v", text, p)
 		}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/postern-authz/postern/internal/access"
@@ -8,24 +9,35 @@ import (
 
 // unsafe says why a request can't be read safely although its door could read
 // it, or "". aliases are headers that an upstream might take for managed ones
-// and that the gateway must remove.
-func (r *Rules) unsafe(req *access.Request) (problem string, aliases []string) {
+// and that the gateway must remove; managed says that the client sent a managed
+// one itself.
+func (r *Rules) unsafe(req *access.Request) (problem string, aliases []string, managed bool) {
 	if req.Malformed != "" {
-		return req.Malformed, nil
+		return req.Malformed, nil, false
 	}
 	for i := range req.Headers {
 		h := &req.Headers[i]
 		switch {
 		case h.Name == "connection" && r.namesGuarded(h.Value):
-			return "the Connection header names a managed header or a credential's", nil
+			return "the Connection header names a managed header or a credential's", nil, false
+		case r.managed[h.Name]:
+			managed = true
 		case !r.alias(h.Name):
 		case req.Door.RemovesHeaders():
 			aliases = append(aliases, h.Name)
 		default:
-			return "a header's name differs from a managed one in _ and . alone", nil
+			return "a header's name differs from a managed one in _ and . alone", nil, false
 		}
 	}
-	return "", aliases
+	return "", aliases, managed
+}
+
+// honest is the request without what a client sent of managed headers and their
+// aliases: nobody reads those, policy neither.
+func (r *Rules) honest(req *access.Request) *access.Request {
+	clean := *req
+	clean.Headers = slices.DeleteFunc(slices.Clone(req.Headers), func(h access.Header) bool { return r.managed[h.Name] || r.alias(h.Name) })
+	return &clean
 }
 
 // alias reports whether programs that read "_" or "." as "-" would take the

@@ -125,6 +125,7 @@ func TestErrors(t *testing.T) {
 		"a number to remove":       {`allow := {"allowed": true, "query_parameters_to_remove": [1]}`, "want strings"},
 		"query in a list":          {`allow := {"allowed": true, "query_parameters_to_set": [{"x": "y"}]}`, "want an object, have array"},
 		"a body of numbers":        {`allow := {"allowed": false, "body": 1}`, "want a string"},
+		"metadata beyond numbers":  {`allow := {"allowed": true, "dynamic_metadata": {"x": [1e400]}}`, "holds a number"},
 		"metadata in a list":       {`allow := {"allowed": true, "dynamic_metadata": []}`, "want an object"},
 	} {
 		t.Run(name, func(t *testing.T) {

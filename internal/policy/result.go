@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -158,10 +160,32 @@ func (r *result) metadata(name string) map[string]any {
 	}
 	plain, err := ast.JSON(v)
 	m, isObject := plain.(map[string]any)
-	if err != nil || !isObject {
+	switch {
+	case err != nil || !isObject:
 		r.fail(name, "want an object, have %s", ast.ValueName(v))
+	case !finite(m):
+		r.fail(name, "holds a number that no gateway can be told")
 	}
 	return m
+}
+
+// finite reports whether every number in a JSON value is one that a door can
+// send: within the range of 64 bits of floating point.
+func finite(v any) bool {
+	switch v := v.(type) {
+	case json.Number:
+		_, err := v.Float64()
+		return err == nil
+	case []any:
+		return !slices.ContainsFunc(v, func(item any) bool { return !finite(item) })
+	case map[string]any:
+		for _, item := range v {
+			if !finite(item) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // validName reports whether a header may be called so (RFC 9110 section 5.1),

@@ -86,14 +86,16 @@ type built struct {
 // everything that is wrong with consumers and policy.
 func (b *builder) build(ctx context.Context, c *config.Config, last *built) (*built, error) {
 	next := &built{config: c}
-	var errs [2]error
+	var errs [3]error
 	next.consumers, errs[0] = file.Load(c.Consumers.Files, file.Options{Issuers: issuerNames(c), Env: b.env, Hasher: b.hasher})
 	next.policy, errs[1] = b.compile(ctx, c.Policy)
+	next.issuers, errs[2] = b.issuers(ctx, c, last)
 	if err := errors.Join(errs[:]...); err != nil {
+		next.closeUnless(last)
 		return nil, err
 	}
 	next.revision = revisionOf(c.Revision, next.consumers.Revision(), next.policy.Revision())
-	if err := b.finish(ctx, next, last); err != nil {
+	if err := b.finish(next, last); err != nil {
 		next.closeUnless(last)
 		return nil, err
 	}
@@ -101,10 +103,7 @@ func (b *builder) build(ctx context.Context, c *config.Config, last *built) (*bu
 }
 
 // finish opens the neighbours and makes the rules over them.
-func (b *builder) finish(ctx context.Context, next, last *built) (err error) {
-	if next.issuers, err = b.issuers(ctx, next.config, last); err != nil {
-		return err
-	}
+func (b *builder) finish(next, last *built) (err error) {
 	if next.server, err = b.introspection(next.config, last); err != nil {
 		return err
 	}

@@ -63,7 +63,10 @@ func (r *reloader) reload(ctx context.Context) bool {
 	r.put(next)
 	last.closeUnless(next)
 	if next.revision != last.revision {
-		r.logger.Info("reloaded", "revision", next.revision, "was", last.revision)
+		r.logger.Info("reloaded", "revision", next.revision, "was", last.revision, "consumers", next.consumers.Len())
+	}
+	if next.consumers.Len() == 0 && last.consumers.Len() > 0 {
+		r.logger.Warn("no consumer is left: the patterns of consumers.files match nothing, or empty files")
 	}
 	if r.needsRestart(next.config) {
 		r.logger.Warn("listen, cache, telemetry, the bounds of passwords or a higher clock_skew need a restart")

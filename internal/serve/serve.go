@@ -51,6 +51,7 @@ func Run(ctx context.Context, o Options) error {
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGHUP) // before anything takes time: unheard, it would end the process
 	defer signal.Stop(told)
+	signal.Ignore(syscall.SIGPIPE) // the log's reader may die; a write then fails, which is no reason to end
 	s, err := open(ctx, o)
 	if err != nil {
 		return err

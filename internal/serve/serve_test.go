@@ -63,7 +63,8 @@ func start(t *testing.T, change func(dir string)) *house {
 	if err := os.CopyFS(h.dir, os.DirFS("../../deploy/example")); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, h.dir, "postern.yaml", ":9191 ", ":0 ", ":9192 ", ":0 ", ":9193 ", ":0 ", "not_ready: 5s", "not_ready: 300ms")
+	edit(t, h.dir, "postern.yaml", ":9191 ", ":0 ", ":9192 ", ":0 ", ":9193 ", ":0 ", "not_ready: 5s", "not_ready: 300ms",
+		"timeout: 20ms", "timeout: 10s") // a slow machine must not decide
 	if change != nil {
 		change(h.dir)
 	}

@@ -46,6 +46,7 @@ type Options struct {
 // many goroutines at once.
 type Telemetry struct {
 	logger    *slog.Logger
+	lines     *patientWriter
 	registry  *prometheus.Registry
 	meters    *sdkmetric.MeterProvider
 	tracers   *sdktrace.TracerProvider // nil when nothing is traced
@@ -58,20 +59,22 @@ type Telemetry struct {
 // Open starts telemetry. The caller ends it with Shutdown.
 func Open(ctx context.Context, o Options) (*Telemetry, error) {
 	o = o.withDefaults()
-	logger, err := newLogger(o)
-	if err != nil {
-		return nil, err
-	}
 	wanted, err := readSignals(o)
 	if err != nil {
 		return nil, err
 	}
-	t := &Telemetry{logger: logger, registry: newRegistry()}
+	lines := newPatientWriter(o.LogWriter)
+	o.LogWriter = lines
+	logger, err := newLogger(o)
+	if err != nil {
+		return nil, errors.Join(err, lines.close(ctx))
+	}
+	t := &Telemetry{logger: logger, lines: lines, registry: newRegistry()}
 	if err := t.openProviders(ctx, o, wanted); err != nil {
-		return nil, errors.Join(err, t.closeProviders(ctx))
+		return nil, errors.Join(err, t.closeProviders(ctx), lines.close(ctx))
 	}
 	if err := t.openInstruments(o); err != nil {
-		return nil, errors.Join(err, t.closeProviders(ctx))
+		return nil, errors.Join(err, t.closeProviders(ctx), lines.close(ctx))
 	}
 	t.decisions = startDecisionLog(logger, o, t.metrics) //nolint:contextcheck // it ends at Shutdown, not with the opening
 	return t, nil
@@ -120,7 +123,7 @@ func (t *Telemetry) Logger() *slog.Logger { return t.logger }
 // Shutdown writes the decision lines that wait, hands what was measured to the
 // collector and ends every goroutine, or gives up when ctx ends.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
-	return errors.Join(t.decisions.close(ctx), t.closeProviders(ctx))
+	return errors.Join(t.decisions.close(ctx), t.closeProviders(ctx), t.lines.close(ctx))
 }
 
 func (t *Telemetry) closeProviders(ctx context.Context) error {

@@ -295,6 +295,9 @@ func TestLoggerHidesAndEscapes(t *testing.T) {
 			"pointer", &nested{access.NewSecret("canary")}, "csi", "\u009b2J", "bidi", "a\u202eb", "lf", "a\nb", "bad", "\xff",
 			"error", errors.New("one\ntwo"), "list", []string{"x", "y"}, "client", netip.MustParseAddr("::1"),
 			slog.Group("g", "secret", access.NewSecret("canary")), "long", strings.Repeat("é", 10000), "plain", `say "hé"`)
+		if err := tel.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		text := out.String()
 		for _, bad := range []string{"canary", "\u009b", "\u202e", "\u2028", "\xff"} {
 			if strings.Contains(text, bad) {

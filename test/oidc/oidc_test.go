@@ -30,6 +30,7 @@ routes:
   - name: orders
     match: {paths: ["/orders/{id}"]}
     require: {scopes: [orders:read]}
+policy: {timeout: 10s}
 identity:
   headers: {X-Consumer-Username: consumer.name, X-Client-ID: identity.client_id}
 `
