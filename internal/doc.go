@@ -31,8 +31,8 @@
 //	1      claims                  strict JSON, and the claims in it
 //	0      access                  the words
 //
-// A request takes six stops: a door reads it (extauthz, forwardauth), the gate
-// takes one set of rules (gate), an authenticator proves who it is from
-// (credential/...), policy decides (policy), limits are drawn from, and the
-// verdict is recorded (telemetry). Then the door renders the verdict.
+// A request's way: a door reads it (extauthz, forwardauth), the gate takes one
+// set of rules (gate), authenticators prove who it is from (credential/...),
+// policy decides (policy), and the verdict is recorded (telemetry). Then the
+// door renders the verdict.
 package internal

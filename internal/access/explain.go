@@ -2,8 +2,7 @@ package access
 
 // Step is one thing that was found out about a request on its way.
 type Step struct {
-	// Stop is the stop of the six where it was found: read, route,
-	// authenticate, constraints, require, policy, verdict.
+	// Stop is where it was found: issuer, route, authenticate, policy or verdict.
 	Stop string `json:"stop"`
 	Text string `json:"text"`
 }

@@ -74,7 +74,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !strings.HasPrefix(r.RequestURI, "/") {
 		w.Header().Set("Connection", "close")
-		w.WriteHeader(http.StatusBadRequest) // "OPTIONS *", the absolute form, CONNECT
+		refused := access.Deny(access.Reason{Code: access.CodeMalformedRequest})
+		a := denial(&refused) // "OPTIONS *", the absolute form, CONNECT
+		write(w, r, &a)
 		return
 	}
 	dialect, rest, ok := h.dialect(r.RequestURI)
