@@ -106,7 +106,11 @@ func (r *subjectReader) bytes() value {
 	if err != nil {
 		r.fail("a value in hexadecimal digits is not well-formed")
 	}
-	return valueOf(raw)
+	v := valueOf(raw)
+	if !v.bytes && v.text == "" {
+		r.fail("an attribute has no value")
+	}
+	return v
 }
 
 // text reads a value with its escapes. White space at its end counts only
