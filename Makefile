@@ -77,7 +77,7 @@ test-keycloak: envoy keycloak ## Follow deploy/keycloak/README.md with a real Ke
 bench: ## Measure Postern beside a server that does nothing
 	go run ./bench
 
-fuzz: ## Run every fuzz target for FUZZTIME (60s) each, one a core
+fuzz: ## Run every fuzz target, one a core, the readers of every request for FUZZTIME (60s)
 	@bash .ci/fuzz $(FUZZTIME)
 
 lint: golangci-lint ## Run golangci-lint (.golangci.yml)
