@@ -76,6 +76,9 @@ func Open(ctx context.Context, o Options) (*Telemetry, error) {
 	if err := t.openInstruments(o); err != nil {
 		return nil, errors.Join(err, t.closeProviders(ctx), lines.close(ctx))
 	}
+	if err := t.ObserveNumber("postern.log.dropped", "Log lines that were dropped since the start, since nobody read them.", lines.dropped.Load); err != nil {
+		return nil, errors.Join(err, t.closeProviders(ctx), lines.close(ctx))
+	}
 	t.decisions = startDecisionLog(logger, o, t.metrics) //nolint:contextcheck // it ends at Shutdown, not with the opening
 	return t, nil
 }

@@ -278,7 +278,7 @@ func TestDeadServerReturns(t *testing.T) {
 	eventually(t, "what is remembered is believed during the outage", func() bool { _, err := ask(h.Authenticator, "before"); return err == nil })
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		t.Skipf("another program took the port: %v", err)
+		t.Fatalf("another program took the port: %v", err)
 	}
 	server := &http.Server{Handler: says(active("")), ReadHeaderTimeout: time.Second}
 	var served sync.WaitGroup
