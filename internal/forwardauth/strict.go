@@ -22,8 +22,9 @@ func (l strictListener) Accept() (net.Conn, error) {
 // strictConn refuses, on the wire, the heads of requests that two programs may
 // read in two ways and that net/http reads in its own: lines that end in a
 // bare LF, folded lines, Content-Length with Transfer-Encoding or twice, any
-// Transfer-Encoding in HTTP/1.0 (RFC 9112 sections 2.2, 5.2, 6.1, 6.3). To
-// net/http the refusal is a failed read: it answers 400 and closes.
+// Transfer-Encoding in another version than HTTP/1.1 (RFC 9112 sections 2.2,
+// 5.2, 6.1, 6.3). To net/http the refusal is a failed read: it answers 400 and
+// closes.
 type strictConn struct {
 	net.Conn
 	heads heads
@@ -60,7 +61,7 @@ type heads struct {
 	part []byte
 	// lines counts the head's lines so far; 0: the request line is next.
 	lines     int
-	old       bool // HTTP/1.0
+	old       bool // another version than HTTP/1.1
 	hasLength bool
 	length    int64
 	coded     bool // Transfer-Encoding
@@ -115,7 +116,7 @@ func (h *heads) line(line []byte) error {
 	case h.lines == 0 && len(line) == 0:
 		return errors.New("an empty line stands before the request")
 	case h.lines == 0:
-		h.old = bytes.HasSuffix(line, []byte(" HTTP/1.0"))
+		h.old = !bytes.HasSuffix(line, []byte(" HTTP/1.1"))
 	case len(line) == 0:
 		return h.end()
 	case line[0] == ' ' || line[0] == '\t':
@@ -158,7 +159,7 @@ func contentLength(value []byte) (int64, error) {
 // end is the empty line after a head: what comes next is a body or a head.
 func (h *heads) end() error {
 	if h.coded && (h.hasLength || h.old) {
-		return errors.New("Transfer-Encoding with Content-Length, or in HTTP/1.0")
+		return errors.New("Transfer-Encoding with Content-Length, or in another version than HTTP/1.1")
 	}
 	*h = heads{part: h.part, body: h.length, unframed: h.coded}
 	return nil

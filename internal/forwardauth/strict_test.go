@@ -16,6 +16,7 @@ func FuzzHeads(f *testing.F) {
 	f.Add([]byte("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 3)
 	f.Add([]byte("GET /a HTTP/1.0\r\nHost: a\r\n b\r\n\r\n"), 99)
 	f.Add([]byte("GET /a HTTP/1.1\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), 4)
+	f.Add([]byte("POST /a HTTP/0.1\r\nHost: a\r\nTransfer-Encoding: other\r\n\r\n"), 7)
 	f.Fuzz(func(t *testing.T, wire []byte, size int) {
 		passed, refused := feedInParts(wire, max(1, size))
 		if again, refusedToo := feedInParts(wire, len(wire)+1); again != passed || refused != refusedToo {
