@@ -1,0 +1,3 @@
+// Package sqlstore keeps consumers in SQLite or PostgreSQL: one schema, two
+// dialects.
+package sqlstore

@@ -1,0 +1,3 @@
+// Package importer reads the consumers that users already have, in the forms of
+// APISIX and Kong, and writes ours.
+package importer
