@@ -110,25 +110,26 @@ func (b *builder) finish(next, last *built) (err error) {
 	if next.signer, err = b.sign(next); err != nil {
 		return err
 	}
-	kinds, err := b.authenticators(next)
+	kinds := b.kinds(next)
+	authenticators, err := b.authenticators(next, kinds)
 	if err != nil {
 		return err
 	}
-	next.rules, err = gate.NewRules(b.gateConfig(next, kinds))
+	g := b.gateConfig(next)
+	g.Authenticators, g.CredentialHeaders = authenticators, credentialHeaders(kinds)
+	next.rules, err = gate.NewRules(g)
 	return err
 }
 
-func (b *builder) gateConfig(next *built, kinds []gate.Authenticator) gate.Config {
+func (b *builder) gateConfig(next *built) gate.Config {
 	c := next.config
 	g := gate.Config{
-		Revision:          next.revision,
-		Routes:            c.Routes,
-		Default:           c.Default,
-		Authenticators:    kinds,
-		Policy:            b.observer.Policy(next.policy),
-		Managed:           c.Identity,
-		CredentialHeaders: credentialHeaders(c.Authentication),
-		Forward:           forwarded(c.Authentication),
+		Revision: next.revision,
+		Routes:   c.Routes,
+		Default:  c.Default,
+		Policy:   b.observer.Policy(next.policy),
+		Managed:  c.Identity,
+		Forward:  forwarded(c.Authentication),
 	}
 	if next.signer != nil {
 		g.Assertion = gate.Assertion{Header: c.Assertion.Header, Signer: next.signer}

@@ -1,11 +1,15 @@
 package serve
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/cache"
 	"github.com/postern-authz/postern/internal/config"
+	"github.com/postern-authz/postern/internal/consumer"
 	"github.com/postern-authz/postern/internal/credential/apikey"
 	"github.com/postern-authz/postern/internal/credential/basic"
 	"github.com/postern-authz/postern/internal/credential/bearer"
@@ -18,20 +22,39 @@ import (
 // realm names the protected space in challenges (RFC 9110 section 11.5).
 const realm = "api"
 
-// authenticators makes them in the order in which a credential names the
-// request's identity. A new kind gets its line here.
-func (b *builder) authenticators(next *built) ([]gate.Authenticator, error) {
-	makers := map[access.Kind]func(*built) (gate.Authenticator, error){
-		access.KindAPIKey:            b.apiKeys,
-		access.KindJWT:               b.tokens,
-		access.KindBasic:             b.passwords,
-		access.KindSignature:         b.signatures,
-		access.KindClientCertificate: b.certificates,
-		access.KindIntrospection:     b.opaqueTokens,
+// kind is a kind of credential as it is configured.
+type kind interface {
+	// Headers are those that may hold a credential of it, in lower case.
+	Headers() []string
+	// Open makes what proves its credentials, by the records of a store. What it
+	// proves it remembers in the cache, under the revision.
+	Open(store consumer.Store, memory *cache.Cache[*access.Identity], revision string, now func() time.Time) (gate.Authenticator, error)
+}
+
+// kinds are all that there are. A new one is a folder in internal/credential
+// and a line here.
+func (b *builder) kinds(n *built) map[access.Kind]kind {
+	a := n.config.Authentication
+	return map[access.Kind]kind{
+		access.KindAPIKey:            apikey.Kind{Config: keys(n.config)},
+		access.KindJWT:               bearer.Kind{Config: tokens(n.config), Issuers: n.issuers},
+		access.KindBasic:             basic.Kind{Config: passwords(n), Verifier: b.verifier},
+		access.KindSignature:         signature.Kind{Config: b.signatures(n.config), Nonces: b.nonces},
+		access.KindClientCertificate: clientcert.Kind{Config: a.ClientCertificate},
+		access.KindIntrospection:     introspect.Kind{Config: answers(a), Server: n.server},
 	}
+}
+
+// authenticators makes those of the believed kinds, in the order in which a
+// credential names the request's identity.
+func (b *builder) authenticators(n *built, kinds map[access.Kind]kind) ([]gate.Authenticator, error) {
 	var list []gate.Authenticator
-	for _, kind := range next.config.Authentication.Order {
-		a, err := makers[kind](next)
+	for _, name := range n.config.Authentication.Order {
+		k, ok := kinds[name]
+		if !ok {
+			return nil, fmt.Errorf("there is no kind of credential %q", name)
+		}
+		a, err := k.Open(n.consumers, b.caches.proofs, n.provenBy(), b.now)
 		if err != nil {
 			return nil, err
 		}
@@ -40,8 +63,18 @@ func (b *builder) authenticators(next *built) ([]gate.Authenticator, error) {
 	return list, nil
 }
 
-func (b *builder) apiKeys(next *built) (gate.Authenticator, error) {
-	c := next.config
+// credentialHeaders are the headers that may hold a credential, in lower case,
+// of every kind, believed or not.
+func credentialHeaders(kinds map[access.Kind]kind) []string {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.Headers()...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func keys(c *config.Config) apikey.Config {
 	in := make([]apikey.Location, len(c.Authentication.APIKey.In))
 	for i, l := range c.Authentication.APIKey.In {
 		in[i] = apikey.Location(l)
@@ -50,7 +83,7 @@ func (b *builder) apiKeys(next *built) (gate.Authenticator, error) {
 	if plainSignatures(c.Authentication) {
 		keys.Yields = signature.IsPlain
 	}
-	return apikey.New(keys, next.consumers, b.caches.proofs, next.provenBy(), b.now), nil
+	return keys
 }
 
 // plainSignatures reports that X-API-Key may be the key id of a signed request.
@@ -59,71 +92,50 @@ func plainSignatures(a config.Authentication) bool {
 	return slices.Contains(a.Order, access.KindSignature) && (len(dialects) == 0 || slices.Contains(dialects, signature.Plain))
 }
 
-func (b *builder) tokens(next *built) (gate.Authenticator, error) {
-	c := next.config
-	in := make([]bearer.Location, len(c.Authentication.JWT.In))
-	for i, l := range c.Authentication.JWT.In {
+func tokens(c *config.Config) bearer.Config {
+	a := c.Authentication
+	in := make([]bearer.Location, len(a.JWT.In))
+	for i, l := range a.JWT.In {
 		in[i] = bearer.Location{Header: l.Header, Scheme: l.Scheme}
 	}
-	return bearer.New(bearer.Config{
+	return bearer.Config{
 		In:           in,
 		Realm:        realm,
-		Leeway:       c.Authentication.JWT.Leeway,
-		MaxLifetime:  c.Authentication.JWT.MaxLifetime,
-		SkipKeyForm:  keysUnderBearer(c.Authentication),
-		SkipOpaque:   slices.Contains(c.Authentication.Order, access.KindIntrospection),
+		Leeway:       a.JWT.Leeway,
+		MaxLifetime:  a.JWT.MaxLifetime,
+		SkipKeyForm:  keysUnderBearer(a),
+		SkipOpaque:   slices.Contains(a.Order, access.KindIntrospection),
 		Environments: c.Consumers.Environments,
-	}, next.issuers, next.consumers, b.caches.proofs, next.provenBy(), b.now), nil
-}
-
-func (b *builder) passwords(next *built) (gate.Authenticator, error) {
-	c := basic.Config{
-		Realm:        next.config.Authentication.Basic.Realm,
-		Environments: next.config.Consumers.Environments,
-		Decoys:       next.consumers.Decoys(),
 	}
-	return basic.New(c, b.verifier, next.consumers, b.caches.proofs, next.provenBy(), b.now), nil
 }
 
-func (b *builder) signatures(next *built) (gate.Authenticator, error) {
-	c := next.config.Authentication.Signature
-	c.ClockSkew = min(skewOf(next.config), b.skew)
-	return signature.New(c, next.consumers, b.nonces, b.now), nil
+func passwords(n *built) basic.Config {
+	return basic.Config{
+		Realm:        n.config.Authentication.Basic.Realm,
+		Environments: n.config.Consumers.Environments,
+		Decoys:       n.consumers.Decoys(),
+	}
 }
 
-func (b *builder) certificates(next *built) (gate.Authenticator, error) {
-	return clientcert.New(next.config.Authentication.ClientCertificate, next.consumers, b.caches.proofs, next.provenBy(), b.now)
+// signatures are good for no longer than since the start: see builder.skew.
+func (b *builder) signatures(c *config.Config) signature.Config {
+	signatures := c.Authentication.Signature
+	signatures.ClockSkew = min(skewOf(c), b.skew)
+	return signatures
 }
 
-func (b *builder) opaqueTokens(next *built) (gate.Authenticator, error) {
-	return introspect.New(next.config.Authentication.Introspection.Answer, next.server, next.consumers, b.caches.proofs, next.provenBy(), b.now), nil
+// answers are believed of no server where none is configured.
+func answers(a config.Authentication) introspect.Config {
+	if a.Introspection == nil {
+		return introspect.Config{}
+	}
+	return a.Introspection.Answer
 }
 
 // keysUnderBearer reports that values with the form of an API key under the
 // Bearer scheme are the API keys' authenticator's.
 func keysUnderBearer(a config.Authentication) bool {
 	return slices.Contains(a.Order, access.KindAPIKey) && slices.ContainsFunc(a.APIKey.In, func(l config.Location) bool { return strings.EqualFold(l.Scheme, "Bearer") })
-}
-
-// credentialHeaders are the headers that may hold a credential, in lower case.
-func credentialHeaders(a config.Authentication) []string {
-	names := []string{"authorization"}
-	for _, list := range [][]config.Location{a.APIKey.In, a.JWT.In} {
-		for _, l := range list {
-			names = append(names, strings.ToLower(l.Header))
-		}
-	}
-	if server := a.Introspection; server != nil {
-		for _, l := range server.Answer.In {
-			names = append(names, strings.ToLower(l.Header))
-		}
-	}
-	if slices.Contains(a.Order, access.KindSignature) {
-		names = append(names, "x-api-key", "x-signature", "x-timestamp", "x-nonce")
-	}
-	names = append(names, clientcert.Headers()...)
-	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
 }
 
 // forwarded are the kinds whose credentials reach the upstream.

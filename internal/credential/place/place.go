@@ -44,6 +44,15 @@ func New(in []Location, others func(l Location, value string) bool) List {
 	return list
 }
 
+// Headers are the headers of locations, in lower case.
+func Headers(in []Location) []string {
+	names := make([]string, len(in))
+	for i, l := range in {
+		names[i] = strings.ToLower(l.Header)
+	}
+	return names
+}
+
 // UnderAuthorization reports that the place is a scheme of the Authorization
 // header, which several kinds of credential share.
 func (l Location) UnderAuthorization() bool {

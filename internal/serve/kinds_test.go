@@ -1,0 +1,40 @@
+package serve
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/config"
+	"github.com/postern-authz/postern/internal/consumer/file"
+)
+
+// TestGuardsTheHeadersOfEveryKind: a client must not have the gateway drop a
+// credential's header on its way (Connection: X-Nonce), be that kind believed
+// at the moment or not.
+func TestGuardsTheHeadersOfEveryKind(t *testing.T) {
+	c := &config.Config{Authentication: config.Authentication{
+		Order:  []access.Kind{access.KindAPIKey},
+		APIKey: config.APIKey{In: []config.Location{{Header: "X-Key"}, {Query: "key"}}},
+		JWT:    config.JWT{In: []config.Location{{Header: "X-Token"}}},
+	}}
+	kinds := (&builder{}).kinds(&built{config: c, consumers: &file.Snapshot{}})
+	want := []string{
+		"authorization", "client-cert", "client-cert-chain", "x-api-key", "x-forwarded-client-cert",
+		"x-key", "x-nonce", "x-signature", "x-timestamp", "x-token",
+	}
+	if got := credentialHeaders(kinds); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestUnknownKindIsRefused: a kind without a line in the table must not be left
+// out of what is proven.
+func TestUnknownKindIsRefused(t *testing.T) {
+	c := &config.Config{Authentication: config.Authentication{Order: []access.Kind{"palm_reading"}}}
+	n := &built{config: c, consumers: &file.Snapshot{}}
+	b := &builder{}
+	if list, err := b.authenticators(n, b.kinds(n)); err == nil {
+		t.Errorf("opened %d authenticators without a word", len(list))
+	}
+}
