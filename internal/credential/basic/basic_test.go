@@ -115,7 +115,7 @@ func setUp(t testing.TB, config basic.Config, bounds basic.VerifierConfig, memor
 	if b.verifier, err = basic.NewVerifier(bounds, rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	b.cache, err = cache.New[*access.Identity](cache.Options{
+	b.cache, err = cache.New(cache.Options[*access.Identity]{
 		MaxMemory: memory, MaxNegatives: 1000, TTL: time.Minute, NegativeTTL: 5 * time.Second, Now: b.clock.Now,
 		Negative: func(err error) bool { var r *access.Rejection; return errors.As(err, &r) },
 	})

@@ -37,8 +37,13 @@ type VerifierConfig struct {
 	Queue int
 	// Wait is how long each of them waits. 0: 100 ms.
 	Wait time.Duration
+	// Share is how many cores refused passwords may take in the long run. 0: an
+	// eighth of GOMAXPROCS.
+	Share float64
 	// Verify replaces password.Verify.
 	Verify func(hash access.Secret, password []byte) (bool, error)
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
 }
 
 // Check says what is wrong with the configuration.
@@ -48,6 +53,8 @@ func (c VerifierConfig) Check() error {
 		return fmt.Errorf("workers: %d, expected 0 (half of the cores) to 1024", c.Workers)
 	case c.Queue < 0 || c.Queue > 1<<16:
 		return fmt.Errorf("queue: %d, expected 0 (four times the workers) to 65536", c.Queue)
+	case !(c.Share >= 0) || c.Share > 1024:
+		return fmt.Errorf("share: %v, expected 0 (an eighth of the cores) to 1024", c.Share)
 	case c.Wait < 0 || c.Wait > 10*time.Second:
 		return fmt.Errorf("wait: %v, expected 0 (100ms) to 10s", c.Wait)
 	}
@@ -64,8 +71,14 @@ func (c VerifierConfig) withDefaults() VerifierConfig {
 	if c.Wait == 0 {
 		c.Wait = defaultWait
 	}
+	if c.Share == 0 {
+		c.Share = float64(runtime.GOMAXPROCS(0)) / 8
+	}
 	if c.Verify == nil {
 		c.Verify = password.Verify
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	return c
 }
@@ -78,6 +91,7 @@ type Verifier struct {
 	config  VerifierConfig
 	turns   chan struct{} // one for each that is being verified
 	places  chan struct{} // one for each that waits
+	pace    *pace
 	refused atomic.Uint64
 	macs    sync.Pool
 }
@@ -92,7 +106,7 @@ func NewVerifier(config VerifierConfig, random io.Reader) (*Verifier, error) {
 	if _, err := io.ReadFull(random, key); err != nil {
 		return nil, fmt.Errorf("reading randomness: %w", err)
 	}
-	v := &Verifier{config: config, turns: make(chan struct{}, config.Workers), places: make(chan struct{}, config.Queue)}
+	v := &Verifier{config: config, turns: make(chan struct{}, config.Workers), places: make(chan struct{}, config.Queue), pace: &pace{share: config.Share}}
 	v.macs.New = func() any { return &mac{Hash: hmac.New(sha256.New, key)} }
 	return v, nil
 }
@@ -118,11 +132,21 @@ func (v *Verifier) verify(ctx context.Context, hash access.Secret, password []by
 		return false, err
 	}
 	defer func() { <-v.turns }()
-	return v.config.Verify(hash, password)
+	start := v.config.Now()
+	same, err := v.config.Verify(hash, password)
+	if !same {
+		now := v.config.Now()
+		v.pace.refused(now, now.Sub(start))
+	}
+	return same, err
 }
 
-// enter waits for a turn, if there is a place to wait in.
+// enter waits for a turn, if there is a place to wait in and refused passwords
+// leave room.
 func (v *Verifier) enter(ctx context.Context) error {
+	if v.pace.full(v.config.Now()) {
+		return errBusy
+	}
 	select {
 	case v.turns <- struct{}{}:
 		return nil

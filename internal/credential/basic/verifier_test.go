@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -119,6 +120,51 @@ func TestFullVerifierHarmsNothingThatIsRemembered(t *testing.T) {
 	}
 }
 
+// TestRefusedPasswordsKeepAPace: by a clock that passes a tenth of a second a
+// verification, refused passwords get their share of a core and half a second at
+// once; passwords that are right are not counted, and are refused in a flood like
+// all others.
+func TestRefusedPasswordsKeepAPace(t *testing.T) {
+	const share = 0.25
+	clock := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	verify := func(_ access.Secret, p []byte) (bool, error) {
+		clock = clock.Add(100 * time.Millisecond)
+		return string(p) == secret, nil
+	}
+	b := setUp(t, basic.Config{}, basic.VerifierConfig{Workers: 1, Share: share, Now: func() time.Time { return clock }}, 0, verify)
+	for i := range 20 {
+		if got := b.ask(login("good", secret)); got != "good" {
+			t.Fatalf("a right password, %d: %s", i, got)
+		}
+	}
+	looked := 0
+	for start := clock; clock.Sub(start) < time.Minute; {
+		switch got := b.ask(login("nobody", fmt.Sprint(clock))); got {
+		case "invalid":
+			looked++
+		case "busy":
+			clock = clock.Add(10 * time.Millisecond)
+		default:
+			t.Fatal(got)
+		}
+	}
+	if most := 10*60*share + 5; float64(looked) > most+1 || float64(looked) < most-20 {
+		t.Errorf("%d passwords in a minute, want about %.0f", looked, most)
+	}
+	for b.ask(login("nobody", fmt.Sprint(clock))) != "busy" {
+		if looked++; looked > 10_000 {
+			t.Fatal("never full")
+		}
+	}
+	if got := b.ask(login("good", secret)); got != "busy" {
+		t.Errorf("a right password in a flood: %s", got)
+	}
+	clock = clock.Add(10 * time.Second)
+	if got := b.ask(login("good", secret)); got != "good" {
+		t.Errorf("a right password after the flood: %s", got)
+	}
+}
+
 func TestWaitingEnds(t *testing.T) {
 	hash := newSlow()
 	b := setUp(t, basic.Config{}, basic.VerifierConfig{Workers: 1, Queue: 2, Wait: 20 * time.Millisecond}, 0, hash.verify)
@@ -212,6 +258,8 @@ func TestVerifierRefuses(t *testing.T) {
 		"many workers": {Workers: 1025},
 		"queue":        {Queue: -1},
 		"long queue":   {Queue: 1<<16 + 1},
+		"share":        {Share: -1},
+		"no share":     {Share: math.NaN()},
 		"wait":         {Wait: -1},
 		"long wait":    {Wait: 11 * time.Second},
 	} {
