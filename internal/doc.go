@@ -18,12 +18,14 @@
 //	3      credential/basic        usernames and passwords
 //	3      credential/clientcert   TLS client certificates, as gateways tell them
 //	3      consumer/file           consumers by declaration
+//	3      keyring                 the life of consumers and keys
 //	3      policy                  OPA in process
 //	3      telemetry               logs, metrics, traces; decorates the gate's ports
-//	2      consumer                consumers and credentials as records; the store's contract
+//	2      consumer/rules          what a record may be, for files, API and importers alike
 //	2      credential/place        where in a request a token stands
-//	2      consumer/certname       the names of client certificates in one form
-//	2      consumer/password       the forms of password hashes
+//	1      consumer                consumers and credentials as records; the store's contract
+//	1      consumer/certname       the names of client certificates in one form
+//	1      consumer/password       the forms of password hashes
 //	1      gate                    the story of a request; owns its ports
 //	1      cache                   Ristretto made safe
 //	1      canon                   the one reading of path, host and client address

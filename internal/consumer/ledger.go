@@ -94,12 +94,17 @@ type ConsumerQuery struct {
 	Prefix string
 	// Label is "name" or "name=value".
 	Label string
+	// Plan is the name of their plan, in any case.
+	Plan string
 	Page
 }
 
 // Reader reads what a Ledger holds. A name or id that there is not is an error
 // that is ErrNotFound.
 type Reader interface {
+	// Store finds in the state that the Reader sees. Whoever writes asks it who
+	// holds a reference, and whether a secret is the same.
+	Store
 	Consumer(ctx context.Context, name string) (*Record, error)
 	Consumers(ctx context.Context, q ConsumerQuery) ([]*Record, error)
 	Credential(ctx context.Context, id string) (*CredentialRecord, error)
@@ -141,8 +146,8 @@ type Writer interface {
 	InsertPlan(ctx context.Context, p *Plan) error
 	UpdatePlan(ctx context.Context, p *Plan) error
 	DeletePlan(ctx context.Context, name string, version int64) error
-	// Note adds to the audit chain. It sets number, sequence, time, author and
-	// the hashes.
+	// Note adds to the audit chain. It sets number, sequence, time, author,
+	// Previous and Hash, which is AuditRecord.Sum.
 	Note(ctx context.Context, a *AuditRecord) error
 	Remember(ctx context.Context, r *Remembered) error
 }

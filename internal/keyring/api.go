@@ -26,18 +26,14 @@ type Options struct {
 	Declared func(name string) bool
 	// Issuers are the configured issuers' names; nil: any may be named.
 	Issuers func() []string
+	// Plans reports whether the configuration declares a plan of that name; nil:
+	// it declares none. Plans in the Ledger need not be told.
+	Plans func(name string) bool
 	// Applied waits until this process has applied a change; nil: nobody serves
 	// in this process.
 	Applied func(ctx context.Context, upto consumer.Sequence) error
 	Now     func() time.Time
 	Random  io.Reader
-}
-
-// Keyring makes, changes and ends consumers, credentials, applications, grants
-// and plans. It is used by many goroutines at once.
-type Keyring struct {
-	ledger  consumer.Ledger
-	options Options
 }
 
 // Issued is a credential that was just made.
