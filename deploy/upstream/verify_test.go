@@ -77,11 +77,10 @@ func newWorld(t *testing.T, key crypto.Signer) *world {
 
 	clock := func() time.Time { return w.now }
 	v := &upstream.Verifier{
-		Keys:   &upstream.Keys{URL: w.keysURL, Now: clock},
-		Header: header, Issuer: "postern", Audience: "orders", Now: clock,
+		KeysURL: w.keysURL, Header: header, Issuer: "postern", Audience: "orders", Client: http.DefaultClient, Now: clock,
 	}
-	w.upstream = httptest.NewServer(v.Middleware(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		id := upstream.From(r.Context())
+	w.upstream = httptest.NewServer(verified(v, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		id := r.Context().Value(identityKey{}).(*upstream.Identity)
 		_, _ = rw.Write([]byte(id.Subject + " " + id.Credential + " " + strings.Join(id.Roles, ",") + " " + id.DecisionID))
 	})))
 	t.Cleanup(w.upstream.Close)
@@ -90,7 +89,7 @@ func newWorld(t *testing.T, key crypto.Signer) *world {
 
 // load makes a signer of the configuration, as a reload does.
 func (w *world) load() {
-	off := must(cache.New[string](cache.Options{Now: time.Now}))
+	off := must(cache.New[string](cache.Options[string]{Now: time.Now}))
 	w.signer.Store(must(assertion.New(w.config, assertion.Deps{
 		Cache: off, Revision: "r1", Now: func() time.Time { return w.now }, NewID: rand.Text,
 	})))
@@ -257,7 +256,7 @@ func TestRotation(t *testing.T) {
 	expect("after the old key was taken back", 200, w.sign("GET", "h", "/a"))
 	w.config.Key = pemOf(first)
 	late := must(assertion.New(w.config, assertion.Deps{
-		Cache: must(cache.New[string](cache.Options{Now: time.Now})), Now: func() time.Time { return w.now }, NewID: rand.Text,
+		Cache: must(cache.New[string](cache.Options[string]{Now: time.Now})), Now: func() time.Time { return w.now }, NewID: rand.Text,
 	}))
 	text := must(late.Sign(t.Context(), &access.Request{Method: "GET", Host: "h", Path: "/a"}, &access.Identity{Consumer: &access.Consumer{Name: "eve"}}, "d"))
 	expect("signed by a key that was taken back", 401, text)
@@ -314,13 +313,13 @@ func TestKeySets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(body)) }))
 			defer server.Close()
-			v := &upstream.Verifier{Keys: &upstream.Keys{URL: server.URL}, Header: header}
+			v := &upstream.Verifier{KeysURL: server.URL, Header: header, Client: http.DefaultClient, Now: time.Now}
 			req := httptest.NewRequest("GET", "http://h/a", nil)
 			req.Header.Set(header, text)
 			if _, err := v.Verify(req); err == nil {
 				t.Error("verified")
 			}
-			v.Keys = &upstream.Keys{URL: w.keysURL}
+			v = &upstream.Verifier{KeysURL: w.keysURL, Header: header, Client: http.DefaultClient, Now: time.Now}
 			if _, err := v.Verify(req); err != nil {
 				t.Errorf("with the true keys: %v", err)
 			}
@@ -334,7 +333,7 @@ func TestAsked(t *testing.T) {
 	w := newWorld(t, newEd())
 	req := httptest.NewRequest("GET", "http://orders.internal/7", nil)
 	req.Header.Set(header, w.sign("GET", "api.example.com", "/orders/7"))
-	v := &upstream.Verifier{Keys: &upstream.Keys{URL: w.keysURL}, Header: header}
+	v := &upstream.Verifier{KeysURL: w.keysURL, Header: header, Client: http.DefaultClient, Now: time.Now}
 	if _, err := v.Verify(req); err == nil {
 		t.Error("verified for a request that was rewritten")
 	}
@@ -360,7 +359,7 @@ func (a answer) RoundTrip(*http.Request) (*http.Response, error) {
 func FuzzHeader(f *testing.F) {
 	key := newEd()
 	signer := must(assertion.New(assertion.Config{Key: pemOf(key), TTL: time.Minute, Issuer: "postern"}, assertion.Deps{
-		Cache: must(cache.New[string](cache.Options{Now: time.Now})), Now: time.Now, NewID: rand.Text,
+		Cache: must(cache.New[string](cache.Options[string]{Now: time.Now})), Now: time.Now, NewID: rand.Text,
 	}))
 	good := must(signer.Sign(context.Background(), &access.Request{Method: "GET", Host: "h", Path: "/a"},
 		&access.Identity{Consumer: &access.Consumer{Name: "alice"}}, "d1"))
@@ -369,7 +368,7 @@ func FuzzHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, set []byte) {
 		req := httptest.NewRequest("GET", "http://h/b", nil)
 		req.Header[header] = []string{text}
-		v := &upstream.Verifier{Keys: &upstream.Keys{URL: "http://keys", Client: &http.Client{Transport: answer(set)}}, Header: header}
+		v := &upstream.Verifier{KeysURL: "http://keys", Header: header, Client: &http.Client{Transport: answer(set)}, Now: time.Now}
 		if id, err := v.Verify(req); err == nil {
 			t.Errorf("believed %+v", id)
 		}

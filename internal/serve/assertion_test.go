@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/postern-authz/postern/deploy/upstream"
 )
@@ -50,11 +51,18 @@ func TestUpstreamVerifiesTheSignedIdentity(t *testing.T) {
 		newSigningKey(t, filepath.Join(dir, "signing.pem"))
 		edit(t, dir, "postern.yaml", "  headers: apisix ", "  assertion: {key: file:signing.pem, audience: orders}\n  headers: apisix ")
 	})
-	service := (&upstream.Verifier{
-		Keys: &upstream.Keys{URL: "http://" + h.at.Admin.String() + "/.well-known/jwks.json"}, Header: "X-Postern-Identity", Issuer: "postern", Audience: "orders",
-	}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, upstream.From(r.Context()).Subject)
-	}))
+	v := &upstream.Verifier{
+		KeysURL: "http://" + h.at.Admin.String() + "/.well-known/jwks.json", Header: "X-Postern-Identity", Issuer: "postern", Audience: "orders",
+		Client: http.DefaultClient, Now: time.Now,
+	}
+	service := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, err := v.Verify(r)
+		if err != nil {
+			http.Error(w, "", http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, id.Subject)
+	})
 	call := func(assertion, path string) (int, string) {
 		req := httptest.NewRequest(http.MethodGet, "http://api.example.com"+path, nil)
 		req.Header.Set("X-Postern-Identity", assertion)
