@@ -582,8 +582,8 @@ func (x *DeleteConsumerRequest) GetVersion() int64 {
 type DisableConsumerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Kept in the audit record.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Only this version; 0: any.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -625,16 +625,18 @@ func (x *DisableConsumerRequest) GetName() string {
 	return ""
 }
 
-func (x *DisableConsumerRequest) GetReason() string {
+func (x *DisableConsumerRequest) GetVersion() int64 {
 	if x != nil {
-		return x.Reason
+		return x.Version
 	}
-	return ""
+	return 0
 }
 
 type EnableConsumerRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Only this version; 0: any.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -674,6 +676,13 @@ func (x *EnableConsumerRequest) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *EnableConsumerRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 // What proves a consumer. A key is a credential of type api_key.
@@ -1605,7 +1614,9 @@ type RotateKeyRequest struct {
 	// How long the old key still counts, such as "720h" or "30d"; left out: as configured, 30 days by default. "0s" ends it at once.
 	Grace string `protobuf:"bytes,2,opt,name=grace,proto3" json:"grace,omitempty"`
 	// When the new key ends; left out: when the old one would have.
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Only this version; 0: any.
+	Version       int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1659,6 +1670,13 @@ func (x *RotateKeyRequest) GetExpiresAt() *timestamppb.Timestamp {
 		return x.ExpiresAt
 	}
 	return nil
+}
+
+func (x *RotateKeyRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 type RevokeCredentialRequest struct {
@@ -1778,8 +1796,8 @@ func (x *RevokeCredentialResponse) GetReceipt() *Receipt {
 type DisableCredentialRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Kept in the audit record.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Only this version; 0: any.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1821,16 +1839,18 @@ func (x *DisableCredentialRequest) GetId() string {
 	return ""
 }
 
-func (x *DisableCredentialRequest) GetReason() string {
+func (x *DisableCredentialRequest) GetVersion() int64 {
 	if x != nil {
-		return x.Reason
+		return x.Version
 	}
-	return ""
+	return 0
 }
 
 type EnableCredentialRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Only this version; 0: any.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1870,6 +1890,13 @@ func (x *EnableCredentialRequest) GetId() string {
 		return x.Id
 	}
 	return ""
+}
+
+func (x *EnableCredentialRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 // Who has applied a change.
@@ -2370,7 +2397,9 @@ type DeleteApplicationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Delete only this version; 0: any.
-	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Take its grants away, too; left out, an application with grants is a conflict.
+	Cascade       bool `protobuf:"varint,3,opt,name=cascade,proto3" json:"cascade,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2419,6 +2448,13 @@ func (x *DeleteApplicationRequest) GetVersion() int64 {
 	return 0
 }
 
+func (x *DeleteApplicationRequest) GetCascade() bool {
+	if x != nil {
+		return x.Cascade
+	}
+	return false
+}
+
 // An application's access to an API in one environment.
 type Grant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2427,12 +2463,15 @@ type Grant struct {
 	// The name of the API.
 	Api         string `protobuf:"bytes,2,opt,name=api,proto3" json:"api,omitempty"`
 	Environment string `protobuf:"bytes,3,opt,name=environment,proto3" json:"environment,omitempty"`
-	// What the first key gets, and the consumer's plan; on creation alone.
+	// What the first key gets.
 	Scopes      []string               `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	ExpiresAt   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	Constraints *Constraints           `protobuf:"bytes,6,opt,name=constraints,proto3" json:"constraints,omitempty"`
-	Plan        string                 `protobuf:"bytes,7,opt,name=plan,proto3" json:"plan,omitempty"`
-	Application string                 `protobuf:"bytes,20,opt,name=application,proto3" json:"application,omitempty"`
+	// What the consumer gets.
+	Plan        string   `protobuf:"bytes,7,opt,name=plan,proto3" json:"plan,omitempty"`
+	Groups      []string `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
+	Roles       []string `protobuf:"bytes,9,rep,name=roles,proto3" json:"roles,omitempty"`
+	Application string   `protobuf:"bytes,20,opt,name=application,proto3" json:"application,omitempty"`
 	// The consumer that it made: "<application>-<environment>-<id>".
 	Consumer string `protobuf:"bytes,21,opt,name=consumer,proto3" json:"consumer,omitempty"`
 	// The first key, in the answer to creation alone, and its id.
@@ -2521,6 +2560,20 @@ func (x *Grant) GetPlan() string {
 		return x.Plan
 	}
 	return ""
+}
+
+func (x *Grant) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *Grant) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
 }
 
 func (x *Grant) GetApplication() string {
@@ -3721,10 +3774,8 @@ func (*ListInstancesRequest) Descriptor() ([]byte, []int) {
 }
 
 type ListInstancesResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The last change.
-	Sequence      int64       `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	Instances     []*Instance `protobuf:"bytes,2,rep,name=instances,proto3" json:"instances,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Instances     []*Instance            `protobuf:"bytes,1,rep,name=instances,proto3" json:"instances,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3757,13 +3808,6 @@ func (x *ListInstancesResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ListInstancesResponse.ProtoReflect.Descriptor instead.
 func (*ListInstancesResponse) Descriptor() ([]byte, []int) {
 	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{55}
-}
-
-func (x *ListInstancesResponse) GetSequence() int64 {
-	if x != nil {
-		return x.Sequence
-	}
-	return 0
 }
 
 func (x *ListInstancesResponse) GetInstances() []*Instance {
@@ -3937,9 +3981,7 @@ type ListAuditResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Records []*AuditRecord         `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
 	// What to ask for with after to read on; absent on the last page.
-	NextAfter int64 `protobuf:"varint,2,opt,name=next_after,json=nextAfter,proto3" json:"next_after,omitempty"`
-	// The last record of the chain.
-	Head          *AuditHead `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"`
+	NextAfter     int64 `protobuf:"varint,2,opt,name=next_after,json=nextAfter,proto3" json:"next_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3988,36 +4030,26 @@ func (x *ListAuditResponse) GetNextAfter() int64 {
 	return 0
 }
 
-func (x *ListAuditResponse) GetHead() *AuditHead {
-	if x != nil {
-		return x.Head
-	}
-	return nil
-}
-
-// Where the audit chain ends.
-type AuditHead struct {
+type VerifyAuditRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Number        int64                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
-	Hash          string                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *AuditHead) Reset() {
-	*x = AuditHead{}
+func (x *VerifyAuditRequest) Reset() {
+	*x = VerifyAuditRequest{}
 	mi := &file_postern_admin_v1_admin_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *AuditHead) String() string {
+func (x *VerifyAuditRequest) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*AuditHead) ProtoMessage() {}
+func (*VerifyAuditRequest) ProtoMessage() {}
 
-func (x *AuditHead) ProtoReflect() protoreflect.Message {
+func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 	mi := &file_postern_admin_v1_admin_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -4029,21 +4061,88 @@ func (x *AuditHead) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use AuditHead.ProtoReflect.Descriptor instead.
-func (*AuditHead) Descriptor() ([]byte, []int) {
+// Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
+func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
 	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{59}
 }
 
-func (x *AuditHead) GetNumber() int64 {
+// What the audit chain was found to be.
+type VerifyAuditResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many records are in order, from the first.
+	Records int64 `protobuf:"varint,1,opt,name=records,proto3" json:"records,omitempty"`
+	// The hash of the last of them. Who keeps it can tell later that nothing was cut off.
+	Head string `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
+	// All of them are.
+	Intact *bool `protobuf:"varint,3,opt,name=intact,proto3,oneof" json:"intact,omitempty"`
+	// The number of the first record that is not, and what is wrong with it.
+	Broken        int64  `protobuf:"varint,4,opt,name=broken,proto3" json:"broken,omitempty"`
+	Problem       string `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyAuditResponse) Reset() {
+	*x = VerifyAuditResponse{}
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyAuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyAuditResponse) ProtoMessage() {}
+
+func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[60]
 	if x != nil {
-		return x.Number
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
+func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *VerifyAuditResponse) GetRecords() int64 {
+	if x != nil {
+		return x.Records
 	}
 	return 0
 }
 
-func (x *AuditHead) GetHash() string {
+func (x *VerifyAuditResponse) GetHead() string {
 	if x != nil {
-		return x.Hash
+		return x.Head
+	}
+	return ""
+}
+
+func (x *VerifyAuditResponse) GetIntact() bool {
+	if x != nil && x.Intact != nil {
+		return *x.Intact
+	}
+	return false
+}
+
+func (x *VerifyAuditResponse) GetBroken() int64 {
+	if x != nil {
+		return x.Broken
+	}
+	return 0
+}
+
+func (x *VerifyAuditResponse) GetProblem() string {
+	if x != nil {
+		return x.Problem
 	}
 	return ""
 }
@@ -4076,7 +4175,7 @@ type AuditRecord struct {
 
 func (x *AuditRecord) Reset() {
 	*x = AuditRecord{}
-	mi := &file_postern_admin_v1_admin_proto_msgTypes[60]
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4088,7 +4187,7 @@ func (x *AuditRecord) String() string {
 func (*AuditRecord) ProtoMessage() {}
 
 func (x *AuditRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_postern_admin_v1_admin_proto_msgTypes[60]
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4101,7 +4200,7 @@ func (x *AuditRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditRecord.ProtoReflect.Descriptor instead.
 func (*AuditRecord) Descriptor() ([]byte, []int) {
-	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{60}
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *AuditRecord) GetNumber() int64 {
@@ -4200,7 +4299,7 @@ type Author struct {
 
 func (x *Author) Reset() {
 	*x = Author{}
-	mi := &file_postern_admin_v1_admin_proto_msgTypes[61]
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4212,7 +4311,7 @@ func (x *Author) String() string {
 func (*Author) ProtoMessage() {}
 
 func (x *Author) ProtoReflect() protoreflect.Message {
-	mi := &file_postern_admin_v1_admin_proto_msgTypes[61]
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4225,7 +4324,7 @@ func (x *Author) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Author.ProtoReflect.Descriptor instead.
 func (*Author) Descriptor() ([]byte, []int) {
-	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{61}
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Author) GetName() string {
@@ -4296,12 +4395,13 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"updateMask\"E\n" +
 	"\x15DeleteConsumerRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x03R\aversion\"D\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"F\n" +
 	"\x16DisableConsumerRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"+\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"E\n" +
 	"\x15EnableConsumerRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\xf3\t\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"\xf3\t\n" +
 	"\n" +
 	"Credential\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -4398,12 +4498,13 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"updateMask\"C\n" +
 	"\x17DeleteCredentialRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x03R\aversion\"s\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"\x8d\x01\n" +
 	"\x10RotateKeyRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05grace\x18\x02 \x01(\tR\x05grace\x129\n" +
 	"\n" +
-	"expires_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"U\n" +
+	"expires_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x03R\aversion\"U\n" +
 	"\x17RevokeCredentialRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n" +
@@ -4412,12 +4513,13 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"credential\x18\x01 \x01(\v2\x1c.postern.admin.v1.CredentialR\n" +
 	"credential\x123\n" +
-	"\areceipt\x18\x02 \x01(\v2\x19.postern.admin.v1.ReceiptR\areceipt\"B\n" +
+	"\areceipt\x18\x02 \x01(\v2\x19.postern.admin.v1.ReceiptR\areceipt\"D\n" +
 	"\x18DisableCredentialRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\")\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"C\n" +
 	"\x17EnableCredentialRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\x94\x01\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"\x94\x01\n" +
 	"\aReceipt\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x1f\n" +
 	"\bcomplete\x18\x02 \x01(\bH\x00R\bcomplete\x88\x01\x01\x12?\n" +
@@ -4458,10 +4560,11 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12?\n" +
 	"\vapplication\x18\x02 \x01(\v2\x1d.postern.admin.v1.ApplicationR\vapplication\x12;\n" +
 	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\"H\n" +
+	"updateMask\"b\n" +
 	"\x18DeleteApplicationRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x03R\aversion\"\xe6\x03\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x18\n" +
+	"\acascade\x18\x03 \x01(\bR\acascade\"\x9e\x04\n" +
 	"\x05Grant\x12\x13\n" +
 	"\x02id\x18\x01 \x01(\tB\x03\xe0A\x03R\x02id\x12\x10\n" +
 	"\x03api\x18\x02 \x01(\tR\x03api\x12 \n" +
@@ -4470,7 +4573,9 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x04R\texpiresAt\x12D\n" +
 	"\vconstraints\x18\x06 \x01(\v2\x1d.postern.admin.v1.ConstraintsB\x03\xe0A\x04R\vconstraints\x12\x17\n" +
-	"\x04plan\x18\a \x01(\tB\x03\xe0A\x04R\x04plan\x12%\n" +
+	"\x04plan\x18\a \x01(\tB\x03\xe0A\x04R\x04plan\x12\x1b\n" +
+	"\x06groups\x18\b \x03(\tB\x03\xe0A\x04R\x06groups\x12\x19\n" +
+	"\x05roles\x18\t \x03(\tB\x03\xe0A\x04R\x05roles\x12%\n" +
 	"\vapplication\x18\x14 \x01(\tB\x03\xe0A\x03R\vapplication\x12\x1f\n" +
 	"\bconsumer\x18\x15 \x01(\tB\x03\xe0A\x03R\bconsumer\x12\x15\n" +
 	"\x03key\x18\x16 \x01(\tB\x03\xe0A\x03R\x03key\x12\x1a\n" +
@@ -4556,10 +4661,9 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"\x0eExportResponse\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x14\n" +
 	"\x05notes\x18\x02 \x03(\tR\x05notes\"\x16\n" +
-	"\x14ListInstancesRequest\"m\n" +
-	"\x15ListInstancesResponse\x12\x1a\n" +
-	"\bsequence\x18\x01 \x01(\x03R\bsequence\x128\n" +
-	"\tinstances\x18\x02 \x03(\v2\x1a.postern.admin.v1.InstanceR\tinstances\"\xfd\x01\n" +
+	"\x14ListInstancesRequest\"Q\n" +
+	"\x15ListInstancesResponse\x128\n" +
+	"\tinstances\x18\x01 \x03(\v2\x1a.postern.admin.v1.InstanceR\tinstances\"\xfd\x01\n" +
 	"\bInstance\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -4574,15 +4678,19 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"\x10ListAuditRequest\x12\x14\n" +
 	"\x05after\x18\x01 \x01(\x03R\x05after\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x16\n" +
-	"\x06target\x18\x03 \x01(\tR\x06target\"\x9c\x01\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\"k\n" +
 	"\x11ListAuditResponse\x127\n" +
 	"\arecords\x18\x01 \x03(\v2\x1d.postern.admin.v1.AuditRecordR\arecords\x12\x1d\n" +
 	"\n" +
-	"next_after\x18\x02 \x01(\x03R\tnextAfter\x12/\n" +
-	"\x04head\x18\x03 \x01(\v2\x1b.postern.admin.v1.AuditHeadR\x04head\"7\n" +
-	"\tAuditHead\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\tR\x04hash\"\xd9\x02\n" +
+	"next_after\x18\x02 \x01(\x03R\tnextAfter\"\x14\n" +
+	"\x12VerifyAuditRequest\"\x9d\x01\n" +
+	"\x13VerifyAuditResponse\x12\x18\n" +
+	"\arecords\x18\x01 \x01(\x03R\arecords\x12\x12\n" +
+	"\x04head\x18\x02 \x01(\tR\x04head\x12\x1b\n" +
+	"\x06intact\x18\x03 \x01(\bH\x00R\x06intact\x88\x01\x01\x12\x16\n" +
+	"\x06broken\x18\x04 \x01(\x03R\x06broken\x12\x18\n" +
+	"\aproblem\x18\x05 \x01(\tR\aproblemB\t\n" +
+	"\a_intact\"\xd9\x02\n" +
 	"\vAuditRecord\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x12*\n" +
@@ -4599,7 +4707,7 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"\x04hash\x18\f \x01(\tR\x04hash\"6\n" +
 	"\x06Author\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\aaddress\x18\x02 \x01(\tR\aaddress2\xab$\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress2\xa1%\n" +
 	"\x05Admin\x12v\n" +
 	"\x0eCreateConsumer\x12'.postern.admin.v1.CreateConsumerRequest\x1a\x1a.postern.admin.v1.Consumer\"\x1f\x82\xd3\xe4\x93\x02\x19:\bconsumer\"\r/v1/consumers\x12m\n" +
 	"\vGetConsumer\x12$.postern.admin.v1.GetConsumerRequest\x1a\x1a.postern.admin.v1.Consumer\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/consumers/{name}\x12w\n" +
@@ -4646,7 +4754,8 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"\x06Export\x12\x1f.postern.admin.v1.ExportRequest\x1a .postern.admin.v1.ExportResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/export\x12w\n" +
 	"\rListInstances\x12&.postern.admin.v1.ListInstancesRequest\x1a'.postern.admin.v1.ListInstancesResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/instances\x12g\n" +
-	"\tListAudit\x12\".postern.admin.v1.ListAuditRequest\x1a#.postern.admin.v1.ListAuditResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/auditBAZ?github.com/postern-authz/postern/proto/postern/admin/v1;adminv1b\x06proto3"
+	"\tListAudit\x12\".postern.admin.v1.ListAuditRequest\x1a#.postern.admin.v1.ListAuditResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/audit\x12t\n" +
+	"\vVerifyAudit\x12$.postern.admin.v1.VerifyAuditRequest\x1a%.postern.admin.v1.VerifyAuditResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/audit/verifyBAZ?github.com/postern-authz/postern/proto/postern/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_postern_admin_v1_admin_proto_rawDescOnce sync.Once
@@ -4660,7 +4769,7 @@ func file_postern_admin_v1_admin_proto_rawDescGZIP() []byte {
 	return file_postern_admin_v1_admin_proto_rawDescData
 }
 
-var file_postern_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
+var file_postern_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_postern_admin_v1_admin_proto_goTypes = []any{
 	(*Constraints)(nil),              // 0: postern.admin.v1.Constraints
 	(*Consumer)(nil),                 // 1: postern.admin.v1.Consumer
@@ -4721,111 +4830,112 @@ var file_postern_admin_v1_admin_proto_goTypes = []any{
 	(*Instance)(nil),                 // 56: postern.admin.v1.Instance
 	(*ListAuditRequest)(nil),         // 57: postern.admin.v1.ListAuditRequest
 	(*ListAuditResponse)(nil),        // 58: postern.admin.v1.ListAuditResponse
-	(*AuditHead)(nil),                // 59: postern.admin.v1.AuditHead
-	(*AuditRecord)(nil),              // 60: postern.admin.v1.AuditRecord
-	(*Author)(nil),                   // 61: postern.admin.v1.Author
-	nil,                              // 62: postern.admin.v1.Consumer.LabelsEntry
-	nil,                              // 63: postern.admin.v1.Application.LabelsEntry
-	(*structpb.Struct)(nil),          // 64: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),    // 65: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),    // 66: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),            // 67: google.protobuf.Empty
+	(*VerifyAuditRequest)(nil),       // 59: postern.admin.v1.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),      // 60: postern.admin.v1.VerifyAuditResponse
+	(*AuditRecord)(nil),              // 61: postern.admin.v1.AuditRecord
+	(*Author)(nil),                   // 62: postern.admin.v1.Author
+	nil,                              // 63: postern.admin.v1.Consumer.LabelsEntry
+	nil,                              // 64: postern.admin.v1.Application.LabelsEntry
+	(*structpb.Struct)(nil),          // 65: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),    // 66: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),    // 67: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),            // 68: google.protobuf.Empty
 }
 var file_postern_admin_v1_admin_proto_depIdxs = []int32{
-	62, // 0: postern.admin.v1.Consumer.labels:type_name -> postern.admin.v1.Consumer.LabelsEntry
-	64, // 1: postern.admin.v1.Consumer.attributes:type_name -> google.protobuf.Struct
+	63, // 0: postern.admin.v1.Consumer.labels:type_name -> postern.admin.v1.Consumer.LabelsEntry
+	65, // 1: postern.admin.v1.Consumer.attributes:type_name -> google.protobuf.Struct
 	0,  // 2: postern.admin.v1.Consumer.constraints:type_name -> postern.admin.v1.Constraints
-	65, // 3: postern.admin.v1.Consumer.created_at:type_name -> google.protobuf.Timestamp
-	65, // 4: postern.admin.v1.Consumer.updated_at:type_name -> google.protobuf.Timestamp
+	66, // 3: postern.admin.v1.Consumer.created_at:type_name -> google.protobuf.Timestamp
+	66, // 4: postern.admin.v1.Consumer.updated_at:type_name -> google.protobuf.Timestamp
 	1,  // 5: postern.admin.v1.CreateConsumerRequest.consumer:type_name -> postern.admin.v1.Consumer
 	1,  // 6: postern.admin.v1.ListConsumersResponse.consumers:type_name -> postern.admin.v1.Consumer
 	1,  // 7: postern.admin.v1.UpdateConsumerRequest.consumer:type_name -> postern.admin.v1.Consumer
-	66, // 8: postern.admin.v1.UpdateConsumerRequest.update_mask:type_name -> google.protobuf.FieldMask
-	65, // 9: postern.admin.v1.Credential.expires_at:type_name -> google.protobuf.Timestamp
+	67, // 8: postern.admin.v1.UpdateConsumerRequest.update_mask:type_name -> google.protobuf.FieldMask
+	66, // 9: postern.admin.v1.Credential.expires_at:type_name -> google.protobuf.Timestamp
 	0,  // 10: postern.admin.v1.Credential.constraints:type_name -> postern.admin.v1.Constraints
-	65, // 11: postern.admin.v1.Credential.revoked_at:type_name -> google.protobuf.Timestamp
-	65, // 12: postern.admin.v1.Credential.last_used_at:type_name -> google.protobuf.Timestamp
-	65, // 13: postern.admin.v1.Credential.created_at:type_name -> google.protobuf.Timestamp
-	65, // 14: postern.admin.v1.Credential.updated_at:type_name -> google.protobuf.Timestamp
+	66, // 11: postern.admin.v1.Credential.revoked_at:type_name -> google.protobuf.Timestamp
+	66, // 12: postern.admin.v1.Credential.last_used_at:type_name -> google.protobuf.Timestamp
+	66, // 13: postern.admin.v1.Credential.created_at:type_name -> google.protobuf.Timestamp
+	66, // 14: postern.admin.v1.Credential.updated_at:type_name -> google.protobuf.Timestamp
 	10, // 15: postern.admin.v1.CreateKeyRequest.key:type_name -> postern.admin.v1.Credential
 	10, // 16: postern.admin.v1.CreateCredentialRequest.credential:type_name -> postern.admin.v1.Credential
 	10, // 17: postern.admin.v1.ListKeysResponse.keys:type_name -> postern.admin.v1.Credential
 	10, // 18: postern.admin.v1.ListCredentialsResponse.credentials:type_name -> postern.admin.v1.Credential
 	10, // 19: postern.admin.v1.UpdateCredentialRequest.credential:type_name -> postern.admin.v1.Credential
-	66, // 20: postern.admin.v1.UpdateCredentialRequest.update_mask:type_name -> google.protobuf.FieldMask
-	65, // 21: postern.admin.v1.RotateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	67, // 20: postern.admin.v1.UpdateCredentialRequest.update_mask:type_name -> google.protobuf.FieldMask
+	66, // 21: postern.admin.v1.RotateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
 	10, // 22: postern.admin.v1.RevokeCredentialResponse.credential:type_name -> postern.admin.v1.Credential
 	25, // 23: postern.admin.v1.RevokeCredentialResponse.receipt:type_name -> postern.admin.v1.Receipt
 	26, // 24: postern.admin.v1.Receipt.instances:type_name -> postern.admin.v1.Acknowledgement
-	63, // 25: postern.admin.v1.Application.labels:type_name -> postern.admin.v1.Application.LabelsEntry
-	65, // 26: postern.admin.v1.Application.created_at:type_name -> google.protobuf.Timestamp
-	65, // 27: postern.admin.v1.Application.updated_at:type_name -> google.protobuf.Timestamp
+	64, // 25: postern.admin.v1.Application.labels:type_name -> postern.admin.v1.Application.LabelsEntry
+	66, // 26: postern.admin.v1.Application.created_at:type_name -> google.protobuf.Timestamp
+	66, // 27: postern.admin.v1.Application.updated_at:type_name -> google.protobuf.Timestamp
 	27, // 28: postern.admin.v1.CreateApplicationRequest.application:type_name -> postern.admin.v1.Application
 	27, // 29: postern.admin.v1.ListApplicationsResponse.applications:type_name -> postern.admin.v1.Application
 	27, // 30: postern.admin.v1.UpdateApplicationRequest.application:type_name -> postern.admin.v1.Application
-	66, // 31: postern.admin.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
-	65, // 32: postern.admin.v1.Grant.expires_at:type_name -> google.protobuf.Timestamp
+	67, // 31: postern.admin.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	66, // 32: postern.admin.v1.Grant.expires_at:type_name -> google.protobuf.Timestamp
 	0,  // 33: postern.admin.v1.Grant.constraints:type_name -> postern.admin.v1.Constraints
-	65, // 34: postern.admin.v1.Grant.created_at:type_name -> google.protobuf.Timestamp
+	66, // 34: postern.admin.v1.Grant.created_at:type_name -> google.protobuf.Timestamp
 	34, // 35: postern.admin.v1.CreateGrantRequest.grant:type_name -> postern.admin.v1.Grant
 	34, // 36: postern.admin.v1.ListGrantsResponse.grants:type_name -> postern.admin.v1.Grant
 	41, // 37: postern.admin.v1.Plan.rates:type_name -> postern.admin.v1.Rate
 	42, // 38: postern.admin.v1.Plan.quotas:type_name -> postern.admin.v1.Quota
-	65, // 39: postern.admin.v1.Plan.created_at:type_name -> google.protobuf.Timestamp
-	65, // 40: postern.admin.v1.Plan.updated_at:type_name -> google.protobuf.Timestamp
+	66, // 39: postern.admin.v1.Plan.created_at:type_name -> google.protobuf.Timestamp
+	66, // 40: postern.admin.v1.Plan.updated_at:type_name -> google.protobuf.Timestamp
 	40, // 41: postern.admin.v1.CreatePlanRequest.plan:type_name -> postern.admin.v1.Plan
 	40, // 42: postern.admin.v1.ListPlansResponse.plans:type_name -> postern.admin.v1.Plan
 	40, // 43: postern.admin.v1.UpdatePlanRequest.plan:type_name -> postern.admin.v1.Plan
-	66, // 44: postern.admin.v1.UpdatePlanRequest.update_mask:type_name -> google.protobuf.FieldMask
+	67, // 44: postern.admin.v1.UpdatePlanRequest.update_mask:type_name -> google.protobuf.FieldMask
 	51, // 45: postern.admin.v1.ImportResponse.entries:type_name -> postern.admin.v1.ImportEntry
 	56, // 46: postern.admin.v1.ListInstancesResponse.instances:type_name -> postern.admin.v1.Instance
-	65, // 47: postern.admin.v1.Instance.started_at:type_name -> google.protobuf.Timestamp
-	65, // 48: postern.admin.v1.Instance.last_seen_at:type_name -> google.protobuf.Timestamp
-	60, // 49: postern.admin.v1.ListAuditResponse.records:type_name -> postern.admin.v1.AuditRecord
-	59, // 50: postern.admin.v1.ListAuditResponse.head:type_name -> postern.admin.v1.AuditHead
-	65, // 51: postern.admin.v1.AuditRecord.at:type_name -> google.protobuf.Timestamp
-	61, // 52: postern.admin.v1.AuditRecord.author:type_name -> postern.admin.v1.Author
-	2,  // 53: postern.admin.v1.Admin.CreateConsumer:input_type -> postern.admin.v1.CreateConsumerRequest
-	3,  // 54: postern.admin.v1.Admin.GetConsumer:input_type -> postern.admin.v1.GetConsumerRequest
-	4,  // 55: postern.admin.v1.Admin.ListConsumers:input_type -> postern.admin.v1.ListConsumersRequest
-	6,  // 56: postern.admin.v1.Admin.UpdateConsumer:input_type -> postern.admin.v1.UpdateConsumerRequest
-	7,  // 57: postern.admin.v1.Admin.DeleteConsumer:input_type -> postern.admin.v1.DeleteConsumerRequest
-	8,  // 58: postern.admin.v1.Admin.DisableConsumer:input_type -> postern.admin.v1.DisableConsumerRequest
-	9,  // 59: postern.admin.v1.Admin.EnableConsumer:input_type -> postern.admin.v1.EnableConsumerRequest
-	11, // 60: postern.admin.v1.Admin.CreateKey:input_type -> postern.admin.v1.CreateKeyRequest
-	12, // 61: postern.admin.v1.Admin.CreateCredential:input_type -> postern.admin.v1.CreateCredentialRequest
-	13, // 62: postern.admin.v1.Admin.ListKeys:input_type -> postern.admin.v1.ListKeysRequest
-	15, // 63: postern.admin.v1.Admin.ListCredentials:input_type -> postern.admin.v1.ListCredentialsRequest
-	17, // 64: postern.admin.v1.Admin.GetCredential:input_type -> postern.admin.v1.GetCredentialRequest
-	18, // 65: postern.admin.v1.Admin.UpdateCredential:input_type -> postern.admin.v1.UpdateCredentialRequest
-	19, // 66: postern.admin.v1.Admin.DeleteCredential:input_type -> postern.admin.v1.DeleteCredentialRequest
-	20, // 67: postern.admin.v1.Admin.RotateKey:input_type -> postern.admin.v1.RotateKeyRequest
-	21, // 68: postern.admin.v1.Admin.RevokeCredential:input_type -> postern.admin.v1.RevokeCredentialRequest
-	23, // 69: postern.admin.v1.Admin.DisableCredential:input_type -> postern.admin.v1.DisableCredentialRequest
-	24, // 70: postern.admin.v1.Admin.EnableCredential:input_type -> postern.admin.v1.EnableCredentialRequest
-	28, // 71: postern.admin.v1.Admin.CreateApplication:input_type -> postern.admin.v1.CreateApplicationRequest
-	29, // 72: postern.admin.v1.Admin.GetApplication:input_type -> postern.admin.v1.GetApplicationRequest
-	30, // 73: postern.admin.v1.Admin.ListApplications:input_type -> postern.admin.v1.ListApplicationsRequest
-	32, // 74: postern.admin.v1.Admin.UpdateApplication:input_type -> postern.admin.v1.UpdateApplicationRequest
-	33, // 75: postern.admin.v1.Admin.DeleteApplication:input_type -> postern.admin.v1.DeleteApplicationRequest
-	35, // 76: postern.admin.v1.Admin.CreateGrant:input_type -> postern.admin.v1.CreateGrantRequest
-	36, // 77: postern.admin.v1.Admin.GetGrant:input_type -> postern.admin.v1.GetGrantRequest
-	37, // 78: postern.admin.v1.Admin.ListGrants:input_type -> postern.admin.v1.ListGrantsRequest
-	39, // 79: postern.admin.v1.Admin.DeleteGrant:input_type -> postern.admin.v1.DeleteGrantRequest
-	43, // 80: postern.admin.v1.Admin.CreatePlan:input_type -> postern.admin.v1.CreatePlanRequest
-	44, // 81: postern.admin.v1.Admin.GetPlan:input_type -> postern.admin.v1.GetPlanRequest
-	45, // 82: postern.admin.v1.Admin.ListPlans:input_type -> postern.admin.v1.ListPlansRequest
-	47, // 83: postern.admin.v1.Admin.UpdatePlan:input_type -> postern.admin.v1.UpdatePlanRequest
-	48, // 84: postern.admin.v1.Admin.DeletePlan:input_type -> postern.admin.v1.DeletePlanRequest
-	49, // 85: postern.admin.v1.Admin.Import:input_type -> postern.admin.v1.ImportRequest
-	52, // 86: postern.admin.v1.Admin.Export:input_type -> postern.admin.v1.ExportRequest
-	54, // 87: postern.admin.v1.Admin.ListInstances:input_type -> postern.admin.v1.ListInstancesRequest
-	57, // 88: postern.admin.v1.Admin.ListAudit:input_type -> postern.admin.v1.ListAuditRequest
+	66, // 47: postern.admin.v1.Instance.started_at:type_name -> google.protobuf.Timestamp
+	66, // 48: postern.admin.v1.Instance.last_seen_at:type_name -> google.protobuf.Timestamp
+	61, // 49: postern.admin.v1.ListAuditResponse.records:type_name -> postern.admin.v1.AuditRecord
+	66, // 50: postern.admin.v1.AuditRecord.at:type_name -> google.protobuf.Timestamp
+	62, // 51: postern.admin.v1.AuditRecord.author:type_name -> postern.admin.v1.Author
+	2,  // 52: postern.admin.v1.Admin.CreateConsumer:input_type -> postern.admin.v1.CreateConsumerRequest
+	3,  // 53: postern.admin.v1.Admin.GetConsumer:input_type -> postern.admin.v1.GetConsumerRequest
+	4,  // 54: postern.admin.v1.Admin.ListConsumers:input_type -> postern.admin.v1.ListConsumersRequest
+	6,  // 55: postern.admin.v1.Admin.UpdateConsumer:input_type -> postern.admin.v1.UpdateConsumerRequest
+	7,  // 56: postern.admin.v1.Admin.DeleteConsumer:input_type -> postern.admin.v1.DeleteConsumerRequest
+	8,  // 57: postern.admin.v1.Admin.DisableConsumer:input_type -> postern.admin.v1.DisableConsumerRequest
+	9,  // 58: postern.admin.v1.Admin.EnableConsumer:input_type -> postern.admin.v1.EnableConsumerRequest
+	11, // 59: postern.admin.v1.Admin.CreateKey:input_type -> postern.admin.v1.CreateKeyRequest
+	12, // 60: postern.admin.v1.Admin.CreateCredential:input_type -> postern.admin.v1.CreateCredentialRequest
+	13, // 61: postern.admin.v1.Admin.ListKeys:input_type -> postern.admin.v1.ListKeysRequest
+	15, // 62: postern.admin.v1.Admin.ListCredentials:input_type -> postern.admin.v1.ListCredentialsRequest
+	17, // 63: postern.admin.v1.Admin.GetCredential:input_type -> postern.admin.v1.GetCredentialRequest
+	18, // 64: postern.admin.v1.Admin.UpdateCredential:input_type -> postern.admin.v1.UpdateCredentialRequest
+	19, // 65: postern.admin.v1.Admin.DeleteCredential:input_type -> postern.admin.v1.DeleteCredentialRequest
+	20, // 66: postern.admin.v1.Admin.RotateKey:input_type -> postern.admin.v1.RotateKeyRequest
+	21, // 67: postern.admin.v1.Admin.RevokeCredential:input_type -> postern.admin.v1.RevokeCredentialRequest
+	23, // 68: postern.admin.v1.Admin.DisableCredential:input_type -> postern.admin.v1.DisableCredentialRequest
+	24, // 69: postern.admin.v1.Admin.EnableCredential:input_type -> postern.admin.v1.EnableCredentialRequest
+	28, // 70: postern.admin.v1.Admin.CreateApplication:input_type -> postern.admin.v1.CreateApplicationRequest
+	29, // 71: postern.admin.v1.Admin.GetApplication:input_type -> postern.admin.v1.GetApplicationRequest
+	30, // 72: postern.admin.v1.Admin.ListApplications:input_type -> postern.admin.v1.ListApplicationsRequest
+	32, // 73: postern.admin.v1.Admin.UpdateApplication:input_type -> postern.admin.v1.UpdateApplicationRequest
+	33, // 74: postern.admin.v1.Admin.DeleteApplication:input_type -> postern.admin.v1.DeleteApplicationRequest
+	35, // 75: postern.admin.v1.Admin.CreateGrant:input_type -> postern.admin.v1.CreateGrantRequest
+	36, // 76: postern.admin.v1.Admin.GetGrant:input_type -> postern.admin.v1.GetGrantRequest
+	37, // 77: postern.admin.v1.Admin.ListGrants:input_type -> postern.admin.v1.ListGrantsRequest
+	39, // 78: postern.admin.v1.Admin.DeleteGrant:input_type -> postern.admin.v1.DeleteGrantRequest
+	43, // 79: postern.admin.v1.Admin.CreatePlan:input_type -> postern.admin.v1.CreatePlanRequest
+	44, // 80: postern.admin.v1.Admin.GetPlan:input_type -> postern.admin.v1.GetPlanRequest
+	45, // 81: postern.admin.v1.Admin.ListPlans:input_type -> postern.admin.v1.ListPlansRequest
+	47, // 82: postern.admin.v1.Admin.UpdatePlan:input_type -> postern.admin.v1.UpdatePlanRequest
+	48, // 83: postern.admin.v1.Admin.DeletePlan:input_type -> postern.admin.v1.DeletePlanRequest
+	49, // 84: postern.admin.v1.Admin.Import:input_type -> postern.admin.v1.ImportRequest
+	52, // 85: postern.admin.v1.Admin.Export:input_type -> postern.admin.v1.ExportRequest
+	54, // 86: postern.admin.v1.Admin.ListInstances:input_type -> postern.admin.v1.ListInstancesRequest
+	57, // 87: postern.admin.v1.Admin.ListAudit:input_type -> postern.admin.v1.ListAuditRequest
+	59, // 88: postern.admin.v1.Admin.VerifyAudit:input_type -> postern.admin.v1.VerifyAuditRequest
 	1,  // 89: postern.admin.v1.Admin.CreateConsumer:output_type -> postern.admin.v1.Consumer
 	1,  // 90: postern.admin.v1.Admin.GetConsumer:output_type -> postern.admin.v1.Consumer
 	5,  // 91: postern.admin.v1.Admin.ListConsumers:output_type -> postern.admin.v1.ListConsumersResponse
 	1,  // 92: postern.admin.v1.Admin.UpdateConsumer:output_type -> postern.admin.v1.Consumer
-	67, // 93: postern.admin.v1.Admin.DeleteConsumer:output_type -> google.protobuf.Empty
+	68, // 93: postern.admin.v1.Admin.DeleteConsumer:output_type -> google.protobuf.Empty
 	1,  // 94: postern.admin.v1.Admin.DisableConsumer:output_type -> postern.admin.v1.Consumer
 	1,  // 95: postern.admin.v1.Admin.EnableConsumer:output_type -> postern.admin.v1.Consumer
 	10, // 96: postern.admin.v1.Admin.CreateKey:output_type -> postern.admin.v1.Credential
@@ -4834,7 +4944,7 @@ var file_postern_admin_v1_admin_proto_depIdxs = []int32{
 	16, // 99: postern.admin.v1.Admin.ListCredentials:output_type -> postern.admin.v1.ListCredentialsResponse
 	10, // 100: postern.admin.v1.Admin.GetCredential:output_type -> postern.admin.v1.Credential
 	10, // 101: postern.admin.v1.Admin.UpdateCredential:output_type -> postern.admin.v1.Credential
-	67, // 102: postern.admin.v1.Admin.DeleteCredential:output_type -> google.protobuf.Empty
+	68, // 102: postern.admin.v1.Admin.DeleteCredential:output_type -> google.protobuf.Empty
 	10, // 103: postern.admin.v1.Admin.RotateKey:output_type -> postern.admin.v1.Credential
 	22, // 104: postern.admin.v1.Admin.RevokeCredential:output_type -> postern.admin.v1.RevokeCredentialResponse
 	10, // 105: postern.admin.v1.Admin.DisableCredential:output_type -> postern.admin.v1.Credential
@@ -4843,25 +4953,26 @@ var file_postern_admin_v1_admin_proto_depIdxs = []int32{
 	27, // 108: postern.admin.v1.Admin.GetApplication:output_type -> postern.admin.v1.Application
 	31, // 109: postern.admin.v1.Admin.ListApplications:output_type -> postern.admin.v1.ListApplicationsResponse
 	27, // 110: postern.admin.v1.Admin.UpdateApplication:output_type -> postern.admin.v1.Application
-	67, // 111: postern.admin.v1.Admin.DeleteApplication:output_type -> google.protobuf.Empty
+	68, // 111: postern.admin.v1.Admin.DeleteApplication:output_type -> google.protobuf.Empty
 	34, // 112: postern.admin.v1.Admin.CreateGrant:output_type -> postern.admin.v1.Grant
 	34, // 113: postern.admin.v1.Admin.GetGrant:output_type -> postern.admin.v1.Grant
 	38, // 114: postern.admin.v1.Admin.ListGrants:output_type -> postern.admin.v1.ListGrantsResponse
-	67, // 115: postern.admin.v1.Admin.DeleteGrant:output_type -> google.protobuf.Empty
+	68, // 115: postern.admin.v1.Admin.DeleteGrant:output_type -> google.protobuf.Empty
 	40, // 116: postern.admin.v1.Admin.CreatePlan:output_type -> postern.admin.v1.Plan
 	40, // 117: postern.admin.v1.Admin.GetPlan:output_type -> postern.admin.v1.Plan
 	46, // 118: postern.admin.v1.Admin.ListPlans:output_type -> postern.admin.v1.ListPlansResponse
 	40, // 119: postern.admin.v1.Admin.UpdatePlan:output_type -> postern.admin.v1.Plan
-	67, // 120: postern.admin.v1.Admin.DeletePlan:output_type -> google.protobuf.Empty
+	68, // 120: postern.admin.v1.Admin.DeletePlan:output_type -> google.protobuf.Empty
 	50, // 121: postern.admin.v1.Admin.Import:output_type -> postern.admin.v1.ImportResponse
 	53, // 122: postern.admin.v1.Admin.Export:output_type -> postern.admin.v1.ExportResponse
 	55, // 123: postern.admin.v1.Admin.ListInstances:output_type -> postern.admin.v1.ListInstancesResponse
 	58, // 124: postern.admin.v1.Admin.ListAudit:output_type -> postern.admin.v1.ListAuditResponse
-	89, // [89:125] is the sub-list for method output_type
-	53, // [53:89] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	60, // 125: postern.admin.v1.Admin.VerifyAudit:output_type -> postern.admin.v1.VerifyAuditResponse
+	89, // [89:126] is the sub-list for method output_type
+	52, // [52:89] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_postern_admin_v1_admin_proto_init() }
@@ -4876,13 +4987,14 @@ func file_postern_admin_v1_admin_proto_init() {
 	file_postern_admin_v1_admin_proto_msgTypes[49].OneofWrappers = []any{}
 	file_postern_admin_v1_admin_proto_msgTypes[50].OneofWrappers = []any{}
 	file_postern_admin_v1_admin_proto_msgTypes[56].OneofWrappers = []any{}
+	file_postern_admin_v1_admin_proto_msgTypes[60].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_postern_admin_v1_admin_proto_rawDesc), len(file_postern_admin_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   64,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

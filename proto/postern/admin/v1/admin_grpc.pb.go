@@ -63,6 +63,7 @@ const (
 	Admin_Export_FullMethodName            = "/postern.admin.v1.Admin/Export"
 	Admin_ListInstances_FullMethodName     = "/postern.admin.v1.Admin/ListInstances"
 	Admin_ListAudit_FullMethodName         = "/postern.admin.v1.Admin/ListAudit"
+	Admin_VerifyAudit_FullMethodName       = "/postern.admin.v1.Admin/VerifyAudit"
 )
 
 // AdminClient is the client API for Admin service.
@@ -115,7 +116,7 @@ type AdminClient interface {
 	ListApplications(ctx context.Context, in *ListApplicationsRequest, opts ...grpc.CallOption) (*ListApplicationsResponse, error)
 	// Change an application. Each field that is in the body replaces what was there, whole.
 	UpdateApplication(ctx context.Context, in *UpdateApplicationRequest, opts ...grpc.CallOption) (*Application, error)
-	// Delete an application with all its grants, their consumers and keys.
+	// Delete an application; with cascade also its grants, their consumers and keys.
 	DeleteApplication(ctx context.Context, in *DeleteApplicationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// Grant an application access to an API in one environment. That makes a consumer and its first key, which this answer alone shows.
 	CreateGrant(ctx context.Context, in *CreateGrantRequest, opts ...grpc.CallOption) (*Grant, error)
@@ -141,8 +142,10 @@ type AdminClient interface {
 	Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (*ExportResponse, error)
 	// List the running instances, and how far each has followed the changes.
 	ListInstances(ctx context.Context, in *ListInstancesRequest, opts ...grpc.CallOption) (*ListInstancesResponse, error)
-	// List audit records by number, with the head of their chain.
+	// List audit records by number.
 	ListAudit(ctx context.Context, in *ListAuditRequest, opts ...grpc.CallOption) (*ListAuditResponse, error)
+	// Walk the whole audit chain, and tell where it ends.
+	VerifyAudit(ctx context.Context, in *VerifyAuditRequest, opts ...grpc.CallOption) (*VerifyAuditResponse, error)
 }
 
 type adminClient struct {
@@ -513,6 +516,16 @@ func (c *adminClient) ListAudit(ctx context.Context, in *ListAuditRequest, opts 
 	return out, nil
 }
 
+func (c *adminClient) VerifyAudit(ctx context.Context, in *VerifyAuditRequest, opts ...grpc.CallOption) (*VerifyAuditResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(VerifyAuditResponse)
+	err := c.cc.Invoke(ctx, Admin_VerifyAudit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServer is the server API for Admin service.
 // All implementations must embed UnimplementedAdminServer
 // for forward compatibility.
@@ -563,7 +576,7 @@ type AdminServer interface {
 	ListApplications(context.Context, *ListApplicationsRequest) (*ListApplicationsResponse, error)
 	// Change an application. Each field that is in the body replaces what was there, whole.
 	UpdateApplication(context.Context, *UpdateApplicationRequest) (*Application, error)
-	// Delete an application with all its grants, their consumers and keys.
+	// Delete an application; with cascade also its grants, their consumers and keys.
 	DeleteApplication(context.Context, *DeleteApplicationRequest) (*emptypb.Empty, error)
 	// Grant an application access to an API in one environment. That makes a consumer and its first key, which this answer alone shows.
 	CreateGrant(context.Context, *CreateGrantRequest) (*Grant, error)
@@ -589,8 +602,10 @@ type AdminServer interface {
 	Export(context.Context, *ExportRequest) (*ExportResponse, error)
 	// List the running instances, and how far each has followed the changes.
 	ListInstances(context.Context, *ListInstancesRequest) (*ListInstancesResponse, error)
-	// List audit records by number, with the head of their chain.
+	// List audit records by number.
 	ListAudit(context.Context, *ListAuditRequest) (*ListAuditResponse, error)
+	// Walk the whole audit chain, and tell where it ends.
+	VerifyAudit(context.Context, *VerifyAuditRequest) (*VerifyAuditResponse, error)
 	mustEmbedUnimplementedAdminServer()
 }
 
@@ -708,6 +723,9 @@ func (UnimplementedAdminServer) ListInstances(context.Context, *ListInstancesReq
 }
 func (UnimplementedAdminServer) ListAudit(context.Context, *ListAuditRequest) (*ListAuditResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAudit not implemented")
+}
+func (UnimplementedAdminServer) VerifyAudit(context.Context, *VerifyAuditRequest) (*VerifyAuditResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method VerifyAudit not implemented")
 }
 func (UnimplementedAdminServer) mustEmbedUnimplementedAdminServer() {}
 func (UnimplementedAdminServer) testEmbeddedByValue()               {}
@@ -1378,6 +1396,24 @@ func _Admin_ListAudit_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Admin_VerifyAudit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VerifyAuditRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).VerifyAudit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_VerifyAudit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).VerifyAudit(ctx, req.(*VerifyAuditRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Admin_ServiceDesc is the grpc.ServiceDesc for Admin service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1528,6 +1564,10 @@ var Admin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListAudit",
 			Handler:    _Admin_ListAudit_Handler,
+		},
+		{
+			MethodName: "VerifyAudit",
+			Handler:    _Admin_VerifyAudit_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
