@@ -68,7 +68,7 @@ func newDesk(tb testing.TB, memory int64, key any) *desk {
 		config: assertion.Config{Key: access.NewSecret(private(key)), TTL: time.Minute, Issuer: "postern", Audience: "orders"},
 		now:    time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC),
 	}
-	d.cache = must(cache.New[string](cache.Options{MaxMemory: memory, TTL: time.Hour, Now: func() time.Time { return d.now }}))
+	d.cache = must(cache.New(cache.Options[string]{MaxMemory: memory, TTL: time.Hour, Now: func() time.Time { return d.now }}))
 	tb.Cleanup(d.cache.Close)
 	return d
 }
@@ -338,7 +338,7 @@ func FuzzKey(f *testing.F) {
 	f.Add("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		c := assertion.Config{Key: access.NewSecret(text), TTL: time.Minute, Issuer: "postern"}
-		s, err := assertion.New(c, assertion.Deps{Cache: must(cache.New[string](cache.Options{Now: time.Now})), Now: time.Now, NewID: func() string { return "j" }})
+		s, err := assertion.New(c, assertion.Deps{Cache: must(cache.New(cache.Options[string]{Now: time.Now})), Now: time.Now, NewID: func() string { return "j" }})
 		if err != nil {
 			return
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 func BenchmarkGet(b *testing.B) {
-	c := open(b, options(time.Now))
+	c := open(b, owned(time.Now))
 	key := cache.Digest("key")
 	if _, err := c.Fetch(context.Background(), key, (&source{value: 1}).load); err != nil {
 		b.Fatal(err)
@@ -28,11 +28,17 @@ func BenchmarkGet(b *testing.B) {
 func BenchmarkFetchNew(b *testing.B) {
 	c := open(b, options(time.Now))
 	load := (&source{value: 1}).load
-	b.ReportAllocs()
-	i := 0
-	for b.Loop() {
-		i++
-		_, _ = c.Fetch(context.Background(), numbered('n', i), load)
+	requests, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for name, ctx := range map[string]context.Context{"for ever": context.Background(), "for a request": requests} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				i++
+				_, _ = c.Fetch(ctx, numbered('n', i), load)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 // Package cache is Ristretto made safe for what was proven: the full digest is
-// compared on a hit, an entry that was loaded before a Forget can't come back
-// after it, one load runs for many callers, and entries end by the clock.
+// compared on a hit, an entry that was loaded before its owner was forgotten
+// can't come back after it, one load runs for many callers, and entries end by
+// the clock.
 //
 // What is remembered as "no" lives in a table of its own, so that a flood of
 // bad keys can't push out good ones. Errors that say nothing about the key,
@@ -11,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
@@ -20,7 +22,7 @@ import (
 const defaultLoadTimeout = 5 * time.Second
 
 // Options say what a cache may hold, and for how long.
-type Options struct {
+type Options[V any] struct {
 	// MaxMemory bounds the remembered values, in bytes of their cost; the
 	// bookkeeping beside it takes about a twentieth more. 0 switches the cache
 	// off: every Fetch loads.
@@ -34,13 +36,17 @@ type Options struct {
 	// Negative says which errors of a load are an answer about the key ("there
 	// is no such key") and may be remembered; nil means that none is.
 	Negative func(error) bool
+	// Owner names whose a value is, for ForgetOwner. "" is nobody's: such a value
+	// rests on what there is not, as negatives do, so any change ends it. A nil
+	// Owner leaves values to ForgetAll and their time.
+	Owner func(V) string
 	// Now is the clock.
 	Now func() time.Time
 	// LoadTimeout bounds one load, whoever waits for it; 0 means 5 seconds.
 	LoadTimeout time.Duration
 }
 
-func (o Options) check() error {
+func (o Options[V]) check() error {
 	switch {
 	case o.MaxMemory < 0:
 		return fmt.Errorf("cache: max memory is %d, want 0 (off) or more", o.MaxMemory)
@@ -72,16 +78,16 @@ type Loaded[V any] struct {
 // Cache remembers values by digest. It is used by many goroutines at once; a
 // hit allocates nothing and takes only locks that are striped by digest.
 type Cache[V any] struct {
-	options     Options
-	generations generations
-	flights     flights[V]
-	good        *store[V] // nil: the cache is off
-	bad         negatives[V]
-	counters    counters
+	options  Options[V]
+	changes  changes
+	flights  flights[V]
+	good     *store[V] // nil: the cache is off
+	bad      negatives[V]
+	counters counters
 }
 
 // New makes a cache. Its owner closes it.
-func New[V any](o Options) (*Cache[V], error) {
+func New[V any](o Options[V]) (*Cache[V], error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -109,10 +115,10 @@ func (c *Cache[V]) Get(key Key) (v V, err error, ok bool) { //nolint:revive // o
 }
 
 // Fetch returns what is remembered, or else loads it, once for all who ask at
-// the same time. The load outlives the caller that started it, up to the load
-// timeout, since others may wait for it; each waits only as long as its own
-// context lives. A load that was begun before a Forget is not shared with
-// callers that come after it.
+// the same time. Each waits only as long as its own context lives, the one who
+// began the load too; the load goes on for the others, up to the load timeout. A
+// load that was begun before a change is not shared with callers that come after
+// it.
 func (c *Cache[V]) Fetch(ctx context.Context, key Key, load func(context.Context) (Loaded[V], error)) (V, error) {
 	if v, err, ok := c.Get(key); ok {
 		return v, err
@@ -122,21 +128,17 @@ func (c *Cache[V]) Fetch(ctx context.Context, key Key, load func(context.Context
 		loaded, err := load(ctx)
 		return loaded.Value, err
 	}
-	return c.fly(ctx, ticket{key, c.generations.of(key)}, load)
+	return c.fly(ctx, ticket{key, c.changes.clock.Load()}, load)
 }
 
-// Forget makes sure that nothing which was loaded before it is served to a
-// Fetch or Get that begins after it. Some other entries, of the same stripe of
-// digests, are forgotten with it.
-func (c *Cache[V]) Forget(key Key) {
-	c.generations.next(key)
-	if c.good != nil {
-		c.good.del(key)
-	}
-}
+// ForgetOwner makes sure that no value of that owner, nobody's value and no
+// negative which was loaded before it is served to a Fetch or Get that begins
+// after it. Owners that differ in the case of ASCII letters alone are one.
+// Values of some other owners, by hash, are forgotten with it.
+func (c *Cache[V]) ForgetOwner(owner string) { c.changes.forget(c.changes.of(owner)) }
 
-// ForgetAll is Forget for every key.
-func (c *Cache[V]) ForgetAll() { c.generations.nextAll() }
+// ForgetAll is the same for all that is remembered.
+func (c *Cache[V]) ForgetAll() { c.changes.forget(&c.changes.all) }
 
 // Close ends the cache's goroutines. A closed cache is one that is off.
 func (c *Cache[V]) Close() {
@@ -159,20 +161,26 @@ func (c *Cache[V]) find(key Key) *entry[V] {
 	return nil
 }
 
-// counts reports whether an entry is of this very key, of the current
-// generation and not yet at its end.
+// counts reports whether an entry is of this very key, not forgotten and not
+// yet at its end.
 func (c *Cache[V]) counts(key Key, e *entry[V]) bool {
-	return e != nil && e.key == key && e.generation == c.generations.of(key) && !e.ended(c.options.Now())
+	return e != nil && e.key == key && c.current(e) && !e.ended(c.options.Now())
 }
 
-// remember keeps the outcome of a load for the generation that was current
-// before it.
+// current reports whether nothing that ends the entry has happened since its
+// load began.
+func (c *Cache[V]) current(e *entry[V]) bool {
+	return e.mark.Load() <= e.clock && c.changes.all.Load() <= e.clock
+}
+
+// remember keeps the outcome of a load that began at the ticket's clock. One
+// that a change has overtaken is kept out: nobody would be served it.
 func (c *Cache[V]) remember(t ticket, loaded Loaded[V], err error) {
-	e := &entry[V]{ticket: t, err: err}
+	e := &entry[V]{key: t.key, clock: t.clock, err: err, mark: &c.changes.clock}
 	now := c.options.Now()
 	switch {
 	case err == nil:
-		e.value, e.until, e.expires = loaded.Value, now.Add(c.options.TTL), loaded.Expires.Round(0)
+		e.value, e.mark, e.until, e.expires = loaded.Value, c.mark(loaded.Value), now.Add(c.options.TTL), loaded.Expires.Round(0)
 		if c.counts(t.key, e) {
 			c.good.put(e, loaded.Cost)
 		}
@@ -182,6 +190,14 @@ func (c *Cache[V]) remember(t ticket, loaded Loaded[V], err error) {
 			c.bad.put(e, now)
 		}
 	}
+}
+
+// mark is where the changes that end a value leave their number.
+func (c *Cache[V]) mark(value V) *atomic.Uint64 {
+	if c.options.Owner == nil {
+		return &c.changes.all
+	}
+	return c.changes.of(c.options.Owner(value))
 }
 
 // evicted counts entries that had to go before their time, for want of room.

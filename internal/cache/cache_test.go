@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -56,8 +57,8 @@ func (c *clock) step(t *testing.T, d time.Duration) {
 	c.now = stepped
 }
 
-func options(now func() time.Time) cache.Options {
-	return cache.Options{
+func options(now func() time.Time) cache.Options[int] {
+	return cache.Options[int]{
 		MaxMemory:    64 << 20,
 		MaxNegatives: 1000,
 		TTL:          time.Minute,
@@ -67,7 +68,7 @@ func options(now func() time.Time) cache.Options {
 	}
 }
 
-func open(t testing.TB, o cache.Options) *cache.Cache[int] {
+func open(t testing.TB, o cache.Options[int]) *cache.Cache[int] {
 	t.Helper()
 	c, err := cache.New[int](o)
 	if err != nil {
@@ -116,26 +117,66 @@ func TestValueIsSeenAtOnce(t *testing.T) {
 	}
 }
 
-func TestForgetEndsValuesAndNegatives(t *testing.T) {
-	c := open(t, options(time.Now))
-	for name, forget := range map[string]func(cache.Key){
-		"one": c.Forget,
-		"all": func(cache.Key) { c.ForgetAll() },
-	} {
-		for _, err := range []error{nil, errUnknown} {
-			key := cache.Digest(name, fmt.Sprint(err))
-			s := &source{value: 1, err: err}
-			fetch(t, c, key, s, true)
-			fetch(t, c, key, s, false)
-			forget(key)
-			s.value, s.err = 2, nil
-			if _, _, ok := c.Get(key); ok {
-				t.Fatalf("%s: still there", name)
-			}
-			fetch(t, c, key, s, true)
-			fetch(t, c, key, s, false)
-		}
+// ownerOf is the owner of a value in these tests: "a" of 1, 11, 21…, "b" of 2,
+// 12, 22… and so on; multiples of 10 are nobody's.
+func ownerOf(v int) string {
+	if v%10 == 0 {
+		return ""
 	}
+	return string(rune('a' + (v%10+10)%10 - 1))
+}
+
+func owned(now func() time.Time) cache.Options[int] {
+	o := options(now)
+	o.Owner = ownerOf
+	return o
+}
+
+func TestWhatAChangeEnds(t *testing.T) {
+	tests := map[string]struct {
+		owner  func(int) string
+		forget func(*cache.Cache[int])
+		ends   []string
+	}{
+		"its owner":           {ownerOf, func(c *cache.Cache[int]) { c.ForgetOwner("a") }, []string{"mine", "nobody's", "negative"}},
+		"its owner, in case":  {ownerOf, func(c *cache.Cache[int]) { c.ForgetOwner("A") }, []string{"mine", "nobody's", "negative"}},
+		"nobody":              {ownerOf, func(c *cache.Cache[int]) { c.ForgetOwner("") }, []string{"nobody's", "negative"}},
+		"all":                 {ownerOf, (*cache.Cache[int]).ForgetAll, []string{"mine", "another's", "nobody's", "negative"}},
+		"an owner, if none":   {nil, func(c *cache.Cache[int]) { c.ForgetOwner("a") }, []string{"negative"}},
+		"everything, if none": {nil, (*cache.Cache[int]).ForgetAll, []string{"mine", "another's", "nobody's", "negative"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := options(time.Now)
+			o.Owner = tt.owner
+			c := open(t, o)
+			sources := map[string]*source{"mine": {value: 1}, "another's": {value: 2}, "nobody's": {value: 10}, "negative": {err: errUnknown}}
+			for what, s := range sources {
+				fetch(t, c, cache.Digest(what), s, true)
+				fetch(t, c, cache.Digest(what), s, false)
+			}
+			tt.forget(c)
+			for what, s := range sources {
+				ended := slices.Contains(tt.ends, what)
+				if _, _, ok := c.Get(cache.Digest(what)); ok == ended {
+					t.Errorf("%s: there %v, want %v", what, ok, !ended)
+				}
+				fetch(t, c, cache.Digest(what), s, ended)
+				fetch(t, c, cache.Digest(what), s, false)
+			}
+		})
+	}
+}
+
+func TestAKeyThatIsMadeAfterItsRefusal(t *testing.T) {
+	c := open(t, owned(time.Now))
+	s := &source{err: errUnknown}
+	fetch(t, c, cache.Digest("new"), s, true)
+	fetch(t, c, cache.Digest("new"), s, false)
+	s.value, s.err = 1, nil
+	c.ForgetOwner("a")
+	fetch(t, c, cache.Digest("new"), s, true)
+	fetch(t, c, cache.Digest("new"), s, false)
 }
 
 func TestEntriesEndByTheClock(t *testing.T) {
@@ -221,7 +262,7 @@ func TestOffLoadsEveryTime(t *testing.T) {
 		if _, _, ok := c.Get(cache.Digest("a")); ok {
 			t.Fatal("remembered something")
 		}
-		c.Forget(cache.Digest("a"))
+		c.ForgetOwner("a")
 		c.ForgetAll()
 	}
 	if got := c.Stats(); got != (cache.Stats{Misses: 6}) {
@@ -237,7 +278,7 @@ func TestClosedCacheIsOff(t *testing.T) {
 	c.Close()
 	fetch(t, c, cache.Digest("a"), s, true)
 	fetch(t, c, cache.Digest("a"), s, true)
-	c.Forget(cache.Digest("a"))
+	c.ForgetOwner("a")
 }
 
 // Two digests whose first eight bytes are one key to Ristretto.
@@ -298,13 +339,13 @@ func TestHitAllocatesNothing(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	for name, change := range map[string]func(*cache.Options){
-		"memory":       func(o *cache.Options) { o.MaxMemory = -1 },
-		"negatives":    func(o *cache.Options) { o.MaxNegatives = -1 },
-		"ttl":          func(o *cache.Options) { o.TTL = 0 },
-		"negative ttl": func(o *cache.Options) { o.NegativeTTL = -1 },
-		"load timeout": func(o *cache.Options) { o.LoadTimeout = -1 },
-		"clock":        func(o *cache.Options) { o.Now = nil },
+	for name, change := range map[string]func(*cache.Options[int]){
+		"memory":       func(o *cache.Options[int]) { o.MaxMemory = -1 },
+		"negatives":    func(o *cache.Options[int]) { o.MaxNegatives = -1 },
+		"ttl":          func(o *cache.Options[int]) { o.TTL = 0 },
+		"negative ttl": func(o *cache.Options[int]) { o.NegativeTTL = -1 },
+		"load timeout": func(o *cache.Options[int]) { o.LoadTimeout = -1 },
+		"clock":        func(o *cache.Options[int]) { o.Now = nil },
 	} {
 		o := options(time.Now)
 		change(&o)

@@ -1,12 +1,19 @@
 package cache
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // entry is one remembered outcome. It never changes.
 type entry[V any] struct {
-	ticket
+	key   Key
 	value V
 	err   error // set on a negative
+	// clock is what the clock of changes said before the load, and mark is where
+	// the last change that ends this entry left its number.
+	clock uint64
+	mark  *atomic.Uint64
 	// until ends it by the monotonic clock. expires ends it by the wall clock
 	// and so holds no monotonic reading; zero leaves it to until.
 	until, expires time.Time

@@ -3,14 +3,25 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
+
+	"github.com/postern-authz/postern/internal/access"
 )
 
 // flightStripes is how many locks the flights are spread over.
 const flightStripes = 64
 
-// errUnfinished is what those who waited get when a load panicked.
-var errUnfinished = errors.New("cache: the load that was waited for did not finish")
+// errUnfinished is the outcome of a load that gave none.
+var errUnfinished = errors.New("cache: the load did not finish")
+
+// ticket is a key and what the clock of changes said: what a load that begins
+// then may answer for.
+type ticket struct {
+	key   Key
+	clock uint64
+}
 
 // flight is one running load. Its outcome may be read once done is closed.
 type flight[V any] struct {
@@ -19,8 +30,8 @@ type flight[V any] struct {
 	err   error
 }
 
-// flights are the running loads by key and generation. A caller that comes
-// after a Forget looks for another generation and so starts its own.
+// flights are the running loads. A caller that comes after a change holds
+// another ticket and so starts its own.
 type flights[V any] struct {
 	stripes [flightStripes]struct {
 		sync.Mutex
@@ -53,22 +64,39 @@ func (f *flights[V]) land(t ticket, fl *flight[V]) {
 	close(fl.done)
 }
 
-// fly loads for everyone who asks for the same at the same time.
+// fly loads for everyone who asks for the same at the same time. A pilot that
+// nothing can call away loads by itself; else the flight has a goroutine, which
+// ends with the load.
 func (c *Cache[V]) fly(ctx context.Context, t ticket, load func(context.Context) (Loaded[V], error)) (V, error) {
 	f, pilot := c.flights.board(t)
-	if !pilot {
-		return f.wait(ctx)
+	switch {
+	case !pilot:
+	case ctx.Done() == nil:
+		c.carry(ctx, f, t, load)
+	default:
+		go c.carry(ctx, f, t, load)
 	}
+	return f.wait(ctx)
+}
+
+// carry fills a flight and lands it, whatever the load does. A panic there is an
+// error to all who wait, with the place: on a goroutine of its own it would end
+// the process.
+func (c *Cache[V]) carry(ctx context.Context, f *flight[V], t ticket, load func(context.Context) (Loaded[V], error)) {
 	defer c.flights.land(t, f)
-	// Another flight may have landed since this caller looked.
+	defer func() {
+		if cause := recover(); cause != nil {
+			f.err = fmt.Errorf("%w: %s\n%s", errUnfinished, access.PanicText(cause), debug.Stack())
+		}
+	}()
+	// Another flight may have landed since the pilot looked.
 	if e := c.find(t.key); e != nil {
 		f.value, f.err = e.value, e.err
-		return f.value, f.err
+		return
 	}
 	loaded, err := c.load(ctx, load)
 	c.remember(t, loaded, err)
 	f.value, f.err = loaded.Value, err
-	return f.value, f.err
 }
 
 // load runs for all who wait, so it doesn't end with the one who began it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -74,11 +75,12 @@ func TestFirstCallerLeavesOthersStay(t *testing.T) {
 	<-h.begun
 	second := fetchAside(context.Background(), c, key, h.load)
 	cancel()
+	if got := <-first; !errors.Is(got.err, context.Canceled) {
+		t.Errorf("the one who left: %+v", got)
+	}
 	close(h.release)
-	for _, got := range []outcome{<-first, <-second} {
-		if got.v != 7 || got.err != nil {
-			t.Errorf("got %+v", got)
-		}
+	if got := <-second; got.v != 7 || got.err != nil {
+		t.Errorf("the one who stayed: %+v", got)
 	}
 }
 
@@ -106,12 +108,12 @@ func TestLoadIsBounded(t *testing.T) {
 	}
 }
 
-func TestFlightBeforeForgetServesNobodyAfter(t *testing.T) {
-	c := open(t, options(time.Now))
+func TestFlightBeforeAChangeServesNobodyAfter(t *testing.T) {
+	c := open(t, owned(time.Now))
 	key, old := cache.Digest("a"), newHeld(1)
 	before := fetchAside(context.Background(), c, key, old.load)
 	<-old.begun
-	c.Forget(key)
+	c.ForgetOwner("a")
 	fetch(t, c, key, &source{value: 2}, true)
 	close(old.release)
 	if got := <-before; got.v != 1 || got.err != nil {
@@ -122,25 +124,52 @@ func TestFlightBeforeForgetServesNobodyAfter(t *testing.T) {
 	}
 }
 
-func TestPanicOfALoadReleasesThoseWhoWait(t *testing.T) {
-	c := open(t, options(time.Now))
-	key := cache.Digest("a")
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("the panic was swallowed")
-			}
-		}()
-		_, _ = c.Fetch(context.Background(), key, func(context.Context) (cache.Loaded[int], error) { panic("load") })
-	}()
+// The change is of another owner, so what the older load found still counts.
+func TestFlightOfAnotherOwnerIsKept(t *testing.T) {
+	c := open(t, owned(time.Now))
+	key, old := cache.Digest("a"), newHeld(1)
+	before := fetchAside(context.Background(), c, key, old.load)
+	<-old.begun
+	c.ForgetOwner("b")
+	close(old.release)
+	<-before
+	fetch(t, c, key, &source{value: 1}, false)
+}
+
+func TestANegativeOfAFlightBeforeAChangeIsNotKept(t *testing.T) {
+	c := open(t, owned(time.Now))
+	key, old := cache.Digest("a"), newHeld(0)
+	old.err = errUnknown
+	before := fetchAside(context.Background(), c, key, old.load)
+	<-old.begun
+	c.ForgetOwner("b")
+	close(old.release)
+	if got := <-before; got.err != errUnknown {
+		t.Fatalf("the one who asked before: %+v", got)
+	}
 	fetch(t, c, key, &source{value: 1}, true)
 }
 
-// A writer sets a value and forgets, over and over, while readers fetch; no
-// reader may see a value older than the newest one whose Forget had returned
-// when it began to ask.
-func TestNothingStaleAfterForget(t *testing.T) {
-	c := open(t, options(time.Now))
+func TestPanicOfALoadIsAnErrorToAllWhoWait(t *testing.T) {
+	leaving, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for name, ctx := range map[string]context.Context{"inline": context.Background(), "aside": leaving} {
+		c := open(t, options(time.Now))
+		key := cache.Digest("a")
+		_, err := c.Fetch(ctx, key, func(context.Context) (cache.Loaded[int], error) { panic("canary") })
+		if err == nil || !strings.Contains(err.Error(), "flight_test.go") || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: got %v, want the place and not the value", name, err)
+		}
+		fetch(t, c, key, &source{value: 1}, true)
+	}
+}
+
+// A writer changes what an owner's keys are worth and forgets the owner, over
+// and over, while readers fetch; no reader may see a value older than the newest
+// one whose forgetting had returned when it began to ask. Every second state is
+// "unknown", so that negatives race too.
+func TestNothingStaleAfterAChange(t *testing.T) {
+	c := open(t, owned(time.Now))
 	rounds := 20_000
 	if testing.Short() || raceEnabled {
 		rounds = 3_000
@@ -155,12 +184,15 @@ func TestNothingStaleAfterForget(t *testing.T) {
 			for i := r; !done.Load(); i++ {
 				k := i % keys
 				least := forgotten[k].Load()
-				v, err := c.Fetch(context.Background(), stressKey(k), func(context.Context) (cache.Loaded[int], error) {
-					v := int(current[k].Load())
-					runtime.Gosched() // let a Forget fall between the load and its keeping
-					return cache.Loaded[int]{Value: v}, nil
-				})
-				if err != nil || int64(v) < least {
+				at, err := state(c.Fetch(context.Background(), stressKey(k), func(context.Context) (cache.Loaded[int], error) {
+					now := current[k].Load()
+					runtime.Gosched() // let a change fall between the load and its keeping
+					if now%2 == 1 {
+						return cache.Loaded[int]{}, unknownAt(now)
+					}
+					return cache.Loaded[int]{Value: int(now)*10 + k + 1}, nil
+				}))
+				if err != nil || at < least {
 					stale.Add(1)
 				}
 				if _, _, ok := c.Get(stressKey(k)); ok {
@@ -179,7 +211,7 @@ func TestNothingStaleAfterForget(t *testing.T) {
 		if i%97 == 0 {
 			c.ForgetAll()
 		} else {
-			c.Forget(stressKey(k))
+			c.ForgetOwner(ownerOf(k + 1))
 		}
 		forgotten[k].Store(current[k].Load())
 	}
@@ -191,6 +223,22 @@ func TestNothingStaleAfterForget(t *testing.T) {
 	if hits.Load() == 0 {
 		t.Error("the cache was never hit: this test shows nothing")
 	}
+}
+
+// unknownAt is a negative that tells which state it is of.
+type unknownAt int64
+
+func (u unknownAt) Error() string { return "unknown" }
+
+func (u unknownAt) Is(target error) bool { return target == errUnknown }
+
+// state is the state that an answer tells of.
+func state(v int, err error) (int64, error) {
+	var unknown unknownAt
+	if errors.As(err, &unknown) {
+		return int64(unknown), nil
+	}
+	return int64(v / 10), err
 }
 
 func stressKey(k int) cache.Key { return cache.Digest("stress", string(rune('a'+k))) }
@@ -206,7 +254,7 @@ func TestCloseUnderTraffic(t *testing.T) {
 					if v, err := c.Fetch(context.Background(), key, (&source{value: 1}).load); v != 1 || err != nil {
 						t.Errorf("got %d, %v", v, err)
 					}
-					c.Forget(key)
+					c.ForgetOwner("a")
 				}
 			})
 		}

@@ -76,15 +76,6 @@ func (s *store[V]) put(e *entry[V], cost int64) {
 	}
 }
 
-func (s *store[V]) del(key Key) {
-	g := s.gate(key)
-	g.RLock()
-	defer g.RUnlock()
-	if !g.closed {
-		s.ristretto.Del(short(key))
-	}
-}
-
 // bytes is what the entries cost together.
 func (s *store[V]) bytes() int64 {
 	return s.ristretto.MaxCost() - s.ristretto.RemainingCost()

@@ -12,7 +12,7 @@ import (
 
 func memory(t testing.TB) *cache.Cache[access.Decision] {
 	t.Helper()
-	c, err := cache.New[access.Decision](cache.Options{MaxMemory: 8 << 20, TTL: time.Minute, Now: time.Now})
+	c, err := cache.New(cache.Options[access.Decision]{MaxMemory: 8 << 20, TTL: time.Minute, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

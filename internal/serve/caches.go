@@ -25,12 +25,12 @@ type caches struct {
 func openCaches(c config.Cache, now func() time.Time) (*caches, error) {
 	var made caches
 	var errs [3]error
-	made.proofs, errs[0] = cache.New[*access.Identity](cache.Options{
+	made.proofs, errs[0] = cache.New(cache.Options[*access.Identity]{
 		MaxMemory: c.MaxMemory / 2, MaxNegatives: maxNegatives, TTL: c.TTL, NegativeTTL: c.NegativeTTL,
-		Negative: isRejection, Now: now,
+		Negative: isRejection, Owner: ownerOf, Now: now,
 	})
-	made.decisions, errs[1] = cache.New[access.Decision](cache.Options{MaxMemory: c.MaxMemory / 8 * 3, TTL: c.TTL, Now: now})
-	made.assertions, errs[2] = cache.New[string](cache.Options{MaxMemory: c.MaxMemory / 8, TTL: c.TTL, Now: now})
+	made.decisions, errs[1] = cache.New(cache.Options[access.Decision]{MaxMemory: c.MaxMemory / 8 * 3, TTL: c.TTL, Now: now})
+	made.assertions, errs[2] = cache.New(cache.Options[string]{MaxMemory: c.MaxMemory / 8, TTL: c.TTL, Now: now})
 	if err := errors.Join(errs[:]...); err != nil {
 		made.close()
 		return nil, err
@@ -58,4 +58,13 @@ func (c *caches) close() {
 func isRejection(err error) bool {
 	var rejection *access.Rejection
 	return errors.As(err, &rejection)
+}
+
+// ownerOf names whose change ends a proof. That a consumer is ephemeral rests on
+// what no record says, which any change may end.
+func ownerOf(id *access.Identity) string {
+	if id.Anonymous() || id.Consumer.Ephemeral {
+		return ""
+	}
+	return id.Consumer.Name
 }

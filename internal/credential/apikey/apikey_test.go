@@ -109,7 +109,7 @@ func setUp(t testing.TB, config apikey.Config, memory int64) *bench {
 	t.Helper()
 	b := &bench{store: newStore(), clock: &clock{}}
 	var err error
-	b.cache, err = cache.New[*access.Identity](cache.Options{
+	b.cache, err = cache.New(cache.Options[*access.Identity]{
 		MaxMemory: memory, MaxNegatives: 100, TTL: time.Minute, NegativeTTL: 5 * time.Second, Now: b.clock.Now,
 		Negative: func(err error) bool { var r *access.Rejection; return errors.As(err, &r) },
 	})

@@ -198,7 +198,7 @@ func impatient(s *settings) { s.server.Timeout = 50 * time.Millisecond }
 
 func openCache(t testing.TB, memory int64, now func() time.Time) *cache.Cache[*access.Identity] {
 	t.Helper()
-	c, err := cache.New[*access.Identity](cache.Options{
+	c, err := cache.New(cache.Options[*access.Identity]{
 		MaxMemory: memory, MaxNegatives: 1000, TTL: time.Minute, NegativeTTL: 5 * time.Second, Now: now,
 		Negative: func(err error) bool { var r *access.Rejection; return errors.As(err, &r) },
 	})
