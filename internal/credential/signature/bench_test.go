@@ -31,7 +31,7 @@ func BenchmarkOnce(b *testing.B) {
 	b.ReportAllocs()
 	for i := uint64(0); b.Loop(); i++ {
 		binary.LittleEndian.PutUint64(key[:], i)
-		if _, err := m.Once(context.Background(), key, start.Add(time.Duration(i%600)*time.Second)); err != nil {
+		if _, err := m.Once(context.Background(), "good", key, start.Add(time.Duration(i%600)*time.Second)); err != nil {
 			b.Fatal(err)
 		}
 	}

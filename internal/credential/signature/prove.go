@@ -106,10 +106,10 @@ func (a *Authenticator) spend(ctx context.Context, s *signed) error {
 		return nil
 	}
 	name := cache.Digest(string(access.KindSignature), string(s.dialect), s.keyID, s.once)
-	first, err := a.nonces.Once(ctx, name, s.until)
+	first, err := a.nonces.Once(ctx, s.keyID, name, s.until)
 	switch {
 	case errors.Is(err, ErrFull):
-		return access.TooManyFailures("no further signature can be remembered, so none is believed", retryWhenFull)
+		return access.TooManyFailures("no further signature of this key can be remembered now, so none is believed", retryWhenFull)
 	case err != nil:
 		return fmt.Errorf("remembering a signature: %w", err)
 	case !first:

@@ -33,7 +33,7 @@ func TestFullMemory(t *testing.T) {
 	var refused int
 	for i := range 20_000 {
 		key := sha256.Sum256([]byte(strconv.Itoa(i)))
-		switch first, err := m.Once(context.Background(), key, until); {
+		switch first, err := m.Once(context.Background(), strconv.Itoa(i), key, until); {
 		case err == nil && first:
 			held = append(held, key)
 		case errors.Is(err, signature.ErrFull) && !first:
@@ -47,21 +47,66 @@ func TestFullMemory(t *testing.T) {
 	}
 	c.pass(10 * time.Minute)
 	for _, key := range held {
-		if first, err := m.Once(context.Background(), key, until.Add(time.Hour)); err != nil || first {
+		if first, err := m.Once(context.Background(), "late", key, until.Add(time.Hour)); err != nil || first {
 			t.Fatalf("forgotten while it lives: %v, %v", first, err)
 		}
 	}
 	c.pass(time.Minute)
-	if first, err := m.Once(context.Background(), held[0], until.Add(time.Hour)); err != nil || !first {
+	if first, err := m.Once(context.Background(), "late", held[0], until.Add(time.Hour)); err != nil || !first {
 		t.Errorf("no room after all have ended: %v, %v", first, err)
 	}
 }
 
 func TestMemoryWithoutRoom(t *testing.T) {
 	for _, limit := range []int{0, -1} {
-		if first, err := signature.NewMemory(limit, time.Now).Once(context.Background(), [32]byte{}, time.Now().Add(time.Hour)); first || !errors.Is(err, signature.ErrFull) {
+		if first, err := signature.NewMemory(limit, time.Now).Once(context.Background(), "alice", [32]byte{}, time.Now().Add(time.Hour)); first || !errors.Is(err, signature.ErrFull) {
 			t.Errorf("limit %d: %v, %v", limit, first, err)
 		}
+	}
+}
+
+// Of several that take all they can get each has as much as the others, and what
+// one signs is refused for its own sake alone.
+func TestGreedySignersShare(t *testing.T) {
+	c := &clock{from: start}
+	m := signature.NewMemory(64_000, c.Now)
+	held := map[string]int{}
+	for i := range 200_000 {
+		by := []string{"a", "b", "c"}[i%3]
+		key := sha256.Sum256([]byte(strconv.Itoa(i)))
+		if first, err := m.Once(context.Background(), by, key, start.Add(time.Minute)); err == nil && first {
+			held[by]++
+		}
+	}
+	// Four thirteenths each: 19,692, and what the shards differ in.
+	for by, n := range held {
+		if n < 19_000 || n > 20_400 {
+			t.Errorf("%s has %d of 64,000", by, n)
+		}
+	}
+}
+
+// A flood of one key's good signatures leaves other keys as they were.
+func TestFloodOfOneKey(t *testing.T) {
+	b := setUp(t, signature.Config{})
+	small := signature.NewMemory(640, b.clock.Now)
+	a := signature.New(signature.Config{}, b.store, small, b.clock.Now)
+	counts := map[string]int{}
+	for i := range 2_000 {
+		_, err := a.Authenticate(context.Background(), plain(request(), "good", startMs, strconv.Itoa(i)))
+		var rejected *access.Rejection
+		switch {
+		case err == nil:
+			counts["good"]++
+		case errors.As(err, &rejected):
+			counts[string(rejected.Code)]++
+		}
+	}
+	if counts["good"] == 0 || counts[string(access.CodeTooManyFailures)] == 0 {
+		t.Fatalf("the flood: %v", counts)
+	}
+	if got := answer(a.Authenticate(context.Background(), plain(request(), "other", startMs, "n"))); got != "other" {
+		t.Errorf("another key's: %s", got)
 	}
 }
 
@@ -81,7 +126,7 @@ func TestFullIsADenial(t *testing.T) {
 
 type failing struct{}
 
-func (failing) Once(context.Context, [32]byte, time.Time) (bool, error) {
+func (failing) Once(context.Context, string, [32]byte, time.Time) (bool, error) {
 	return true, errors.New("nonces are down")
 }
 

@@ -14,10 +14,11 @@ import (
 
 // Nonces is the contract, as in package signature.
 type Nonces interface {
-	Once(ctx context.Context, key [32]byte, until time.Time) (first bool, err error)
+	Once(ctx context.Context, signer string, nonce [32]byte, until time.Time) (first bool, err error)
 }
 
-// Place is a place under test, empty and with room for 1,000 nonces.
+// Place is a place under test, empty and with room for 1,000 nonces of one
+// signer.
 type Place struct {
 	Nonces
 	// Now is its clock, and Pass lets time pass on it.
@@ -34,6 +35,7 @@ func Run(t *testing.T, open func(*testing.T) Place) {
 		"never shortens a life":           neverShortens,
 		"is no first when it is over":     over,
 		"tells one of many":               oneOfMany,
+		"keeps room from the greedy":      keepsRoom,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, open(t)) })
 	}
@@ -43,7 +45,7 @@ func key(name string) [32]byte { return sha256.Sum256([]byte(name)) }
 
 func (p Place) expect(t *testing.T, name string, until time.Time, want bool) {
 	t.Helper()
-	first, err := p.Once(context.Background(), key(name), until)
+	first, err := p.Once(context.Background(), "alice", key(name), until)
 	if err != nil || first != want {
 		t.Fatalf("%s: first %v, error %v, want %v", name, first, err, want)
 	}
@@ -102,7 +104,7 @@ func oneOfMany(t *testing.T, p Place) {
 		wg.Go(func() {
 			<-begin
 			for i := range firsts {
-				first, err := p.Once(context.Background(), key(strconv.Itoa(i)), until)
+				first, err := p.Once(context.Background(), "alice", key(strconv.Itoa(i)), until)
 				if err != nil {
 					t.Error(err)
 				}
@@ -117,6 +119,41 @@ func oneOfMany(t *testing.T, p Place) {
 	for i := range firsts {
 		if n := firsts[i].Load(); n != 1 {
 			t.Fatalf("key %d: %d firsts", i, n)
+		}
+	}
+}
+
+// keepsRoom has one signer take all that it gets. It meets a bound of its own,
+// others still find room, and its nonces end like anybody's.
+func keepsRoom(t *testing.T, p Place) {
+	until := p.Now().Add(10 * time.Minute)
+	take := func(i int) error {
+		first, err := p.Once(context.Background(), "greedy", key("greedy "+strconv.Itoa(i)), until)
+		if err == nil && !first {
+			t.Fatalf("nonce %d held before", i)
+		}
+		return err
+	}
+	refused := 0
+	for i := range 100_000 {
+		if take(i) != nil {
+			refused++
+		}
+	}
+	if refused < 90_000 {
+		t.Fatalf("%d of 100,000 nonces of one signer are refused, so that nothing bounds it", refused)
+	}
+	for i := range 50 {
+		name := "modest " + strconv.Itoa(i)
+		if first, err := p.Once(context.Background(), name, key(name), until); err != nil || !first {
+			t.Fatalf("signer %d finds no room: first %v, error %v", i, first, err)
+		}
+	}
+	p.Pass(15 * time.Minute)
+	until = p.Now().Add(10 * time.Minute)
+	for i := range 500 {
+		if err := take(100_000 + i); err != nil {
+			t.Fatalf("no room after its nonces have ended: %v", err)
 		}
 	}
 }
