@@ -17,7 +17,10 @@ func (n *built) introspectionReport() *IntrospectionReport {
 		return nil
 	}
 	s := n.server.State()
-	return &IntrospectionReport{Name: s.Name, Open: s.Open, LastSuccess: s.LastSuccess, Error: s.LastError}
+	return &IntrospectionReport{
+		Name: s.Name, Open: s.Open, InFlight: s.InFlight, Requests: s.Requests, Failures: s.Failures,
+		LastSuccess: s.LastSuccess, Error: s.LastError,
+	}
 }
 
 // String tells a person of an issuer's keys.

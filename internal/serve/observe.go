@@ -29,6 +29,7 @@ func (s *server) observe() error {
 		return telemetry.RulesState{Revision: r.Revision, LoadedAt: r.LoadedAt, Good: r.ReloadError == ""}
 	})
 	s.telemetry.ObserveIssuers(s.issuerStates)
+	s.telemetry.ObserveIntrospection(s.introspectionStates)
 	return s.observePasswords()
 }
 
@@ -50,4 +51,14 @@ func (s *server) issuerStates() []telemetry.IssuerState {
 		states = append(states, telemetry.IssuerState{Name: r.Name, Ready: r.Ready, Keys: r.Keys, FetchedAt: r.LastSuccess})
 	}
 	return states
+}
+
+func (s *server) introspectionStates() []telemetry.IntrospectionState {
+	r := s.status.read().Introspection
+	if r == nil {
+		return nil
+	}
+	return []telemetry.IntrospectionState{{
+		Name: r.Name, Open: r.Open, InFlight: r.InFlight, Requests: r.Requests, Failures: r.Failures, AnsweredAt: r.LastSuccess,
+	}}
 }

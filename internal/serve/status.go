@@ -42,7 +42,12 @@ type IssuerReport struct {
 type IntrospectionReport struct {
 	Name string `json:"name"`
 	// Open says that it failed so often that it is not asked for a moment.
-	Open        bool      `json:"breaker_open"`
+	Open bool `json:"breaker_open"`
+	// InFlight are questions under way; Requests and Failures count tokens since
+	// the server was configured.
+	InFlight    int       `json:"-"`
+	Requests    uint64    `json:"-"`
+	Failures    uint64    `json:"-"`
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	Error       string    `json:"error,omitempty"`
 }

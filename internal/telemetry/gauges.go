@@ -21,6 +21,9 @@ type gauges struct {
 	rulesLoaded             metric.Float64ObservableGauge
 	issuerReady, issuerKeys metric.Int64ObservableGauge
 	issuerFetched           metric.Float64ObservableGauge
+	serverOpen, serverAsked metric.Int64ObservableGauge
+	asked, unanswered       metric.Int64ObservableCounter
+	serverAnswered          metric.Float64ObservableGauge
 	version                 string
 }
 
@@ -32,7 +35,7 @@ func (t *Telemetry) observe(meter metric.Meter, version string) error {
 	}
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		t.observed.mu.Lock()
-		caches, rules, issuers := t.observed.caches, t.observed.rules, t.observed.issuers
+		caches, rules, issuers, servers := t.observed.caches, t.observed.rules, t.observed.issuers, t.observed.servers
 		t.observed.mu.Unlock()
 		o.ObserveInt64(g.build, 1, metric.WithAttributes(attribute.String("version", g.version)))
 		for _, c := range caches {
@@ -44,6 +47,11 @@ func (t *Telemetry) observe(meter metric.Meter, version string) error {
 		for _, read := range issuers {
 			for _, state := range read() {
 				g.issuer(o, state)
+			}
+		}
+		for _, read := range servers {
+			for _, state := range read() {
+				g.server(o, state)
 			}
 		}
 		return nil
@@ -76,8 +84,17 @@ func (g *gauges) issuer(o metric.Observer, s IssuerState) {
 	o.ObserveFloat64(g.issuerFetched, seconds(s.FetchedAt), label)
 }
 
+func (g *gauges) server(o metric.Observer, s IntrospectionState) {
+	label := metric.WithAttributes(attribute.String("server", s.Name))
+	o.ObserveInt64(g.serverOpen, number(s.Open), label)
+	o.ObserveInt64(g.serverAsked, int64(s.InFlight), label)
+	o.ObserveInt64(g.asked, count(s.Requests), label)
+	o.ObserveInt64(g.unanswered, count(s.Failures), label)
+	o.ObserveFloat64(g.serverAnswered, seconds(s.AnsweredAt), label)
+}
+
 func (g *gauges) open(meter metric.Meter) ([]metric.Observable, error) {
-	var errs [10]error
+	var errs [15]error
 	gauge := func(i int, name, about string) (x metric.Int64ObservableGauge) {
 		x, errs[i] = meter.Int64ObservableGauge(name, metric.WithDescription(about))
 		return x
@@ -100,8 +117,14 @@ func (g *gauges) open(meter metric.Meter) ([]metric.Observable, error) {
 	g.issuerReady = gauge(7, "postern.issuer.ready", "1 when there are keys to verify the issuer's tokens with.")
 	g.issuerKeys = gauge(8, "postern.issuer.keys", "Keys that the issuer's tokens are verified with.")
 	g.issuerFetched = moment(9, "postern.issuer.fetched_timestamp", "When the issuer's keys were last read, in Unix time.")
+	g.serverOpen = gauge(10, "postern.introspection.open", "1 while the server is not asked, since its last calls failed.")
+	g.serverAsked = gauge(11, "postern.introspection.in_flight", "Questions to the server that are under way.")
+	g.asked = counter(12, "postern.introspection.requests", "Tokens that the server was to tell of.")
+	g.unanswered = counter(13, "postern.introspection.failures", "Tokens of which the server did not tell.")
+	g.serverAnswered = moment(14, "postern.introspection.answered_timestamp", "When the server answered last, in Unix time.")
 	return []metric.Observable{g.build, g.requests, g.evictions, g.bytes, g.rules, g.rulesGood,
-		g.rulesLoaded, g.issuerReady, g.issuerKeys, g.issuerFetched}, errors.Join(errs[:]...)
+		g.rulesLoaded, g.issuerReady, g.issuerKeys, g.issuerFetched,
+		g.serverOpen, g.serverAsked, g.asked, g.unanswered, g.serverAnswered}, errors.Join(errs[:]...)
 }
 
 func number(yes bool) int64 {

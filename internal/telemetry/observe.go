@@ -32,12 +32,28 @@ type IssuerState struct {
 	FetchedAt time.Time
 }
 
+// IntrospectionState is what is known of a server that tells of opaque tokens.
+// Name is the configured one.
+type IntrospectionState struct {
+	Name string
+	// Open says that its breaker is open: it is not asked for a moment.
+	Open bool
+	// InFlight are the questions under way.
+	InFlight int
+	// Requests are the tokens that it was to tell of, and Failures those of them
+	// that stayed without an answer, since it was configured.
+	Requests, Failures uint64
+	// AnsweredAt is when it answered last.
+	AnsweredAt time.Time
+}
+
 // observed are the parts that are asked for their state when metrics are read.
 type observed struct {
 	mu      sync.Mutex
 	caches  []namedCache
 	rules   []namedRules
 	issuers []func() []IssuerState
+	servers []func() []IntrospectionState
 }
 
 type namedCache struct {
@@ -71,6 +87,14 @@ func (t *Telemetry) ObserveIssuers(read func() []IssuerState) {
 	t.observed.mu.Lock()
 	defer t.observed.mu.Unlock()
 	t.observed.issuers = append(t.observed.issuers, read)
+}
+
+// ObserveIntrospection exports the state of the servers that tell of opaque
+// tokens.
+func (t *Telemetry) ObserveIntrospection(read func() []IntrospectionState) {
+	t.observed.mu.Lock()
+	defer t.observed.mu.Unlock()
+	t.observed.servers = append(t.observed.servers, read)
 }
 
 // ObserveNumber exports one number that goes up and down under a name of its

@@ -135,6 +135,9 @@ func TestMetrics(t *testing.T) {
 		return RulesState{Revision: revision, LoadedAt: time.Unix(100, 0), Good: revision == "rev-1"}
 	})
 	tel.ObserveIssuers(func() []IssuerState { return []IssuerState{{Name: "shop", Ready: true, Keys: 2}} })
+	tel.ObserveIntrospection(func() []IntrospectionState {
+		return []IntrospectionState{{Name: "idp", Open: true, InFlight: 3, Requests: 9, Failures: 5, AnsweredAt: time.Unix(50, 0)}}
+	})
 	tel.Reloaded("policy", true)
 	tel.Reloaded("policy", false)
 
@@ -159,6 +162,11 @@ func TestMetrics(t *testing.T) {
 		`postern_rules_current{part="policy"} 1`,
 		`postern_rules_loaded_timestamp_seconds{part="policy"} 100`,
 		`postern_issuer_ready{issuer="shop"} 1`,
+		`postern_introspection_open{server="idp"} 1`,
+		`postern_introspection_in_flight{server="idp"} 3`,
+		`postern_introspection_requests_total{server="idp"} 9`,
+		`postern_introspection_failures_total{server="idp"} 5`,
+		`postern_introspection_answered_timestamp_seconds{server="idp"} 50`,
 		`postern_reloads_total{part="policy",result="failed"} 1`,
 		`go_memstats_mallocs_total`, `process_cpu_seconds_total`, `service_name="postern"`,
 	} {

@@ -32,6 +32,8 @@ type Server struct {
 	discovered atomic.Pointer[string]
 	slots      chan struct{}
 	breaker    breaker
+	// asked and failed count for State.
+	asked, failed atomic.Uint64
 
 	mu          sync.Mutex
 	lastSuccess time.Time
@@ -47,8 +49,11 @@ type State struct {
 	// remembered are faults.
 	Open bool
 	// InFlight are the calls under way.
-	InFlight    int
-	LastSuccess time.Time
+	InFlight int
+	// Requests are the tokens that the server was to tell of, and Failures those
+	// of them that stayed without an answer, asked or not.
+	Requests, Failures uint64
+	LastSuccess        time.Time
 	// LastError is of the last call; empty when it succeeded.
 	LastError string
 }
@@ -80,7 +85,7 @@ func (s *Server) State() State {
 	defer s.mu.Unlock()
 	return State{
 		Name: s.config.Name, Source: cmp.Or(s.config.URL, s.config.Issuer), Open: s.breaker.open(), InFlight: len(s.slots),
-		LastSuccess: s.lastSuccess, LastError: s.lastError,
+		Requests: s.asked.Load(), Failures: s.failed.Load(), LastSuccess: s.lastSuccess, LastError: s.lastError,
 	}
 }
 
@@ -105,8 +110,10 @@ func (s *Server) closeIdle() {
 func (s *Server) ask(ctx context.Context, token string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
+	s.asked.Add(1)
 	text, err := s.askInTurn(ctx, token)
 	if err != nil {
+		s.failed.Add(1)
 		return "", fmt.Errorf("introspection server %q: %w", s.config.Name, err)
 	}
 	return text, nil

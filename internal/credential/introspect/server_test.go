@@ -178,6 +178,9 @@ func TestBreaker(t *testing.T) {
 	}
 	h.clock.pass(time.Second)
 	h.want(t, opaque, "")
+	if state := h.server.State(); state.Requests != 7 || state.Failures != 6 {
+		t.Errorf("counts %+v after five failures, one while it was open, and an answer", state)
+	}
 	if state := h.server.State(); state.Open || state.LastError != "" || !state.LastSuccess.Equal(h.clock.now()) {
 		t.Errorf("state %+v after its return", state)
 	}
