@@ -18,7 +18,10 @@ type Consumer struct {
 	Enabled     bool
 	// Ephemeral is a consumer that no record declares: an issuer's token names
 	// it, and it has nothing but what the token says.
-	Ephemeral   bool
+	Ephemeral bool
+	// Stored is a consumer that a store which changes by itself told of, not
+	// files: what is known of it is as old as what was last heard of that store.
+	Stored      bool
 	Constraints *Constraints
 }
 

@@ -123,6 +123,9 @@ type Rejection struct {
 	// CodeTooManyFailures for one that was not looked at.
 	Code   Code
 	Detail string
+	// Unknown: the credential was refused because there is no such one, as far as
+	// is known here. All other refusals hold whatever became known since.
+	Unknown bool
 	// RetryAfter is when to come back, with CodeTooManyFailures.
 	RetryAfter time.Duration
 }
@@ -133,6 +136,11 @@ func (r *Rejection) Error() string { return string(r.Code) + ": " + r.Detail }
 // Invalid rejects a credential, with the detail for the log.
 func Invalid(detail string) *Rejection {
 	return &Rejection{Code: CodeInvalidCredential, Detail: detail}
+}
+
+// Unknown rejects a credential that nobody is known to have.
+func Unknown(detail string) *Rejection {
+	return &Rejection{Code: CodeInvalidCredential, Detail: detail, Unknown: true}
 }
 
 // TooManyFailures refuses to look at a credential: looking is slow, and enough
