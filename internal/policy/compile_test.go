@@ -211,7 +211,7 @@ func TestRevision(t *testing.T) {
 		return embedded(t, merged(base, change)).Revision()
 	}
 	first := revision(nil)
-	if len(first) != 16 || first != revision(nil) {
+	if len(first) != 32 || first != revision(nil) {
 		t.Errorf("revision %q is not stable", first)
 	}
 	seen := map[string]string{first: "the base"}

@@ -115,7 +115,7 @@ func revisionOf(loaded *loader.Result) (string, error) {
 		delimited(digest, []byte(name))
 		delimited(digest, loaded.Modules[name].Raw)
 	}
-	return hex.EncodeToString(digest.Sum(nil)[:8]), nil
+	return hex.EncodeToString(digest.Sum(nil)[:16]), nil
 }
 
 // delimited writes a part so that no two lists of parts are written alike. A

@@ -215,11 +215,12 @@ func issuerNames(c *config.Config) []string {
 // policy leaves what was proven as it is.
 func (n *built) provenBy() string { return revisionOf(n.config.Revision, n.consumers.Revision()) }
 
-// revisionOf names configuration, consumers and policy together.
+// revisionOf names its parts together, in 128 bits: proofs are remembered under
+// it, so that two must not share one by chance or by design.
 func revisionOf(parts ...string) string {
 	sum := sha256.New()
 	for _, part := range parts {
 		_, _ = fmt.Fprintf(sum, "%d:%s", len(part), part)
 	}
-	return hex.EncodeToString(sum.Sum(nil)[:6])
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }

@@ -28,6 +28,18 @@ func TestGuardsTheHeadersOfEveryKind(t *testing.T) {
 	}
 }
 
+// TestRevisionTellsItsPartsApart in 128 bits: proofs are remembered under it.
+func TestRevisionTellsItsPartsApart(t *testing.T) {
+	seen := map[string]bool{}
+	for _, parts := range [][]string{{"ab", "c"}, {"a", "bc"}, {"abc"}, {"abc", ""}, {"c", "ab"}} {
+		revision := revisionOf(parts...)
+		if len(revision) != 32 || seen[revision] {
+			t.Errorf("%q: %s, seen before: %v", parts, revision, seen[revision])
+		}
+		seen[revision] = true
+	}
+}
+
 // TestUnknownKindIsRefused: a kind without a line in the table must not be left
 // out of what is proven.
 func TestUnknownKindIsRefused(t *testing.T) {
