@@ -37,8 +37,8 @@ type constraints struct {
 	Regions   strictyaml.Unsupported `yaml:"regions"`
 }
 
-// credential has the fields of every kind; which of them a kind knows is in
-// kinds.
+// credential has the fields of every kind; which of them a kind knows is for
+// the rules to say.
 type credential struct {
 	ID          string      `yaml:"id,required"`
 	Type        string      `yaml:"type,required"`

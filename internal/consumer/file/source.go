@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postern-authz/postern/internal/consumer/rules"
 	"github.com/postern-authz/postern/internal/strictyaml"
 )
 
@@ -73,7 +74,7 @@ func (s source) resolve(text string) (string, bool) {
 		return s.fromEnv(strings.TrimPrefix(text, "env:"))
 	case strings.HasPrefix(text, "file:"):
 		return s.fromFile(strings.TrimPrefix(text, "file:"))
-	case foreignReference(text):
+	case rules.ForeignReference(text):
 		s.problem("looks like another program's reference to a secret; expected env:NAME, file:PATH or the value")
 		return "", false
 	}
@@ -109,16 +110,4 @@ func (s source) beside(path string) string {
 		return path
 	}
 	return filepath.Join(filepath.Dir(s.path), path)
-}
-
-// foreignReference tells the references of APISIX, Kong, shells and Vault, and
-// our own in any case.
-func foreignReference(text string) bool {
-	text = strings.ToLower(text)
-	for _, prefix := range []string{"$env://", "$secret://", "${", "{vault://", "vault:", "env:", "file:"} {
-		if strings.HasPrefix(text, prefix) {
-			return true
-		}
-	}
-	return false
 }
