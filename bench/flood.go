@@ -72,7 +72,7 @@ func floodLatency(ctx context.Context, s settings, p *server, flood int) (floodR
 
 // hashed is how many passwords are hashed, one after the other, to know what
 // one costs.
-const hashed = 50
+const hashed = 25
 
 // floodCPU is how much more a key costs within the flood of that number, or
 // the one after it.
@@ -97,23 +97,41 @@ func floodCPU(ctx context.Context, s settings, p *server, flood int) (float64, e
 	return each / (quiet.cpu / keys), err
 }
 
-// hash shows passwords of a flood one after the other, so that each is looked at.
+// hash shows passwords of a flood one after the other until each was looked at:
+// refused ones have to keep a pace.
 func hash(ctx context.Context, p *server, n, flood int) error {
-	_, err := p.checks.Stroll(ctx, 1, n, 0, badPassword(flood), load.Denied(http.StatusUnauthorized))
-	return err
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for i := range n {
+		tooMany, err := true, error(nil)
+		for tooMany && err == nil {
+			tooMany, err = lookedAt(ctx, p, badPassword(flood)(i))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookedAt shows one password. When there were too many it waits a little.
+func lookedAt(ctx context.Context, p *server, q *load.CheckRequest) (tooMany bool, err error) {
+	_, err = p.checks.Stroll(ctx, 1, 1, 0, func(int) *load.CheckRequest { return q }, func(answer *load.CheckResponse) error {
+		tooMany = load.Denied(http.StatusTooManyRequests)(answer) == nil
+		if tooMany {
+			return nil
+		}
+		return load.Denied(http.StatusUnauthorized)(answer)
+	})
+	if tooMany {
+		time.Sleep(50 * time.Millisecond)
+	}
+	return tooMany, err
 }
 
 // settle waits until the last flood has ended at the server too.
 func settle(ctx context.Context, p *server, flood int) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		err := hash(ctx, p, 1, -flood-2)
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	return hash(ctx, p, 1, -flood-2)
 }
 
 // withKey is what a client with a key asks.

@@ -13,6 +13,9 @@ import (
 // CheckRequest is Envoy's question.
 type CheckRequest = authv3.CheckRequest
 
+// CheckResponse is the answer, without the import.
+type CheckResponse = authv3.CheckResponse
+
 // Judge says what is wrong with an answer, or nil.
 type Judge func(*authv3.CheckResponse) error
 
