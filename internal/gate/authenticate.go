@@ -45,6 +45,8 @@ func (r *Rules) authenticate(ctx context.Context, req *access.Request, route *Ro
 		}
 	}
 	found.settle()
+	found.confine(route)
+	found.doubt(route, r.Staleness)
 	return found
 }
 

@@ -77,6 +77,7 @@ type situation struct {
 	managed  map[string]string
 	vouch    gate.Assertion
 	forward  []access.Kind
+	stale    func() time.Duration
 }
 
 func ordinary() situation {
@@ -102,7 +103,7 @@ func (s *situation) check(t *testing.T) access.Verdict {
 	rules, err := gate.NewRules(gate.Config{
 		Revision: "r1", Routes: []gate.Route{s.route}, Policy: &s.policy, Managed: managed,
 		Authenticators: []gate.Authenticator{s.key, s.jwt}, CredentialHeaders: []string{"x-api-key", "authorization"},
-		Assertion: s.vouch, Forward: s.forward,
+		Assertion: s.vouch, Forward: s.forward, Staleness: s.stale,
 	})
 	if err != nil {
 		t.Fatal(err)

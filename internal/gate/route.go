@@ -3,6 +3,7 @@ package gate
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 )
@@ -16,7 +17,12 @@ type Route struct {
 	// Anonymous lets a request without any credential go on to policy.
 	Anonymous    bool
 	Authenticate Authenticate
+	// Environments are those whose consumers are believed; none: all are.
+	Environments []string
 	Require      Require
+	// MaxStaleness is how long ago the store of consumers may have been heard of,
+	// for what rests on it; 0: any time.
+	MaxStaleness time.Duration
 	// Entrypoint is the policy rule that decides.
 	Entrypoint string
 }

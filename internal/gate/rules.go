@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 )
@@ -19,8 +20,11 @@ type Config struct {
 	// Authenticators stand in the order in which a credential names the
 	// request's identity.
 	Authenticators []Authenticator
-	Policy         Policy
-	Managed        []ManagedHeader
+	// Staleness is the time since the store of consumers was last heard of; nil:
+	// there is none but files. It is called by many goroutines at once.
+	Staleness func() time.Duration
+	Policy    Policy
+	Managed   []ManagedHeader
 	// Assertion vouches for the identity in a managed header of its own; its
 	// zero value vouches for nothing.
 	Assertion Assertion

@@ -79,7 +79,7 @@ func (a *Authenticator) look(ctx context.Context, sum digest) (*consumer.Found, 
 	found, err := a.store.Find(ctx, consumer.Reference{Kind: access.KindAPIKey, Value: string(sum[:])})
 	switch {
 	case errors.Is(err, consumer.ErrNotFound):
-		return nil, access.Invalid("unknown key, whose SHA-256 begins with " + hex.EncodeToString(sum[:3]))
+		return nil, access.Unknown("unknown key, whose SHA-256 begins with " + hex.EncodeToString(sum[:3]))
 	case err != nil:
 		return nil, fmt.Errorf("finding an API key: %w", err)
 	}

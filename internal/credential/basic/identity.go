@@ -70,7 +70,7 @@ func (a *Authenticator) prove(ctx context.Context, username string, password []b
 	case err != nil:
 		return nil, fmt.Errorf("verifying a password: %w", err)
 	case unknown:
-		return nil, access.Invalid("unknown username")
+		return nil, access.Unknown("unknown username")
 	case !same:
 		return nil, access.Invalid("not the password of credential " + found.Credential.ID + " of consumer " + found.Consumer.Name)
 	}

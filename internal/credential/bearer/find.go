@@ -77,7 +77,7 @@ func (a *Authenticator) credential(ctx context.Context, from, value string) (*co
 	found, err := consumer.Lookup(ctx, a.store, consumer.Reference{Kind: access.KindJWT, Value: value})
 	switch {
 	case errors.Is(err, consumer.ErrNotFound):
-		return nil, passing{access.Invalid(fmt.Sprintf("%s is %.80q, which is no issuer and no credential", from, value))}
+		return nil, passing{access.Unknown(fmt.Sprintf("%s is %.80q, which is no issuer and no credential", from, value))}
 	case err != nil:
 		return nil, fmt.Errorf("finding a JWT credential: %w", err)
 	}

@@ -102,7 +102,7 @@ func (b *issuerBound) consumer(ctx context.Context) (*access.Identity, error) {
 	found, err := consumer.OfIssuer(ctx, b.store, config.Name, b.name, config.UnknownConsumer == UnknownEphemeral)
 	switch {
 	case errors.Is(err, consumer.ErrNotFound):
-		return nil, passing{access.Invalid(err.Error())}
+		return nil, passing{access.Unknown(err.Error())}
 	case err != nil:
 		return nil, fmt.Errorf("finding an issuer's credential: %w", err)
 	}

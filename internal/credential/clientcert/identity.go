@@ -93,7 +93,7 @@ func (a *Authenticator) find(ctx context.Context, told *evidence) ([]*consumer.F
 		all = append(all, found)
 	}
 	if len(all) == 0 {
-		return nil, unknown{access.Invalid("unknown certificate, told by " + told.source)}
+		return nil, unknown{access.Unknown("unknown certificate, told by " + told.source)}
 	}
 	return all, nil
 }

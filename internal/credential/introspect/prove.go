@@ -108,7 +108,7 @@ func (a *Authenticator) consumer(ctx context.Context, said *answer) (*consumer.F
 	found, err := consumer.OfIssuer(ctx, a.store, a.server.Name(), name, a.config.UnknownConsumer == UnknownEphemeral)
 	switch {
 	case errors.Is(err, consumer.ErrNotFound):
-		return nil, access.Invalid(err.Error())
+		return nil, access.Unknown(err.Error())
 	case err != nil:
 		return nil, fmt.Errorf("finding an issuer's credential: %w", err)
 	}

@@ -42,7 +42,7 @@ func (a *Authenticator) prove(ctx context.Context, s *signed) (*consumer.Found, 
 	switch {
 	case errors.Is(err, consumer.ErrNotFound):
 		_ = s.holds([]byte("a secret that nothing is signed with"))
-		return nil, access.Invalid("unknown key id, whose SHA-256 begins with " + fingerprint(s.keyID))
+		return nil, access.Unknown("unknown key id, whose SHA-256 begins with " + fingerprint(s.keyID))
 	case err != nil:
 		return nil, fmt.Errorf("finding a signing key: %w", err)
 	case found.Secret.Empty():
