@@ -33,10 +33,9 @@
 //
 // Nothing is remembered of what was proven, since no signature holds twice; of
 // each signature that held is remembered that it did (Nonces), in a memory that
-// no key can fill alone. It
-// outlives a reload. It is the process's own: after a restart, and at another
-// instance, a signature holds once more within its clock skew, until the
-// instances share a store. A clock skew that is raised while running would
-// believe again what was forgotten under the lower one: the program raises it at
-// a start alone.
+// no key can fill alone. It outlives a reload. It is the process's own: after a
+// restart, and at another instance, a signature holds once more within its clock
+// skew, until the instances share a store. A clock skew that is raised while
+// running would believe again what was forgotten under the lower one: the program
+// raises it at a start alone.
 package signature
