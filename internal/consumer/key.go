@@ -64,6 +64,21 @@ func NewKey(prefix, environment string, random io.Reader) (access.Secret, error)
 	return access.NewSecret(covered + string(sum[:])), nil
 }
 
+// ShowKey returns what may be shown of a key: for one of Postern's own form the
+// id and all that stands before the secret; for any the last four characters.
+func ShowKey(key access.Secret) (id, prefix, lastFour string) {
+	text := string(key.Reveal())
+	if LooksLikeKey(text) {
+		prefix = text[:len(text)-secretLength-checksumLength]
+		id = prefix[len(prefix)-idLength:]
+	}
+	return id, prefix, text[max(0, len(text)-4):]
+}
+
+// NewID makes an id for a credential whose key has none, in the form of those
+// that have.
+func NewID(random io.Reader) (string, error) { return randomText(random, idBits, idLength) }
+
 // randomText writes that many random bits as a base62 number.
 func randomText(random io.Reader, bits, digits int) (string, error) {
 	buf := make([]byte, (bits+7)/8)

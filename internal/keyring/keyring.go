@@ -2,11 +2,23 @@ package keyring
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"io"
+	"sync"
 	"time"
 
 	"github.com/postern-authz/postern/internal/consumer"
-	"github.com/postern-authz/postern/internal/consumer/rules"
+)
+
+// The defaults of Options, and how long a change waits for this process to have
+// applied it.
+const (
+	defaultPrefix         = "postern"
+	defaultGrace          = 30 * 24 * time.Hour
+	defaultMaxCredentials = 100
+	maxApplied            = 5 * time.Second
 )
 
 // Keyring makes, changes and ends consumers, credentials, applications, grants
@@ -21,214 +33,130 @@ type Keyring struct {
 	also    func(ctx context.Context, w consumer.Writer, made any) error
 }
 
-var errSoon = errors.New("not yet")
-
 // New makes a keyring over a ledger, which its caller closes.
 func New(ledger consumer.Ledger, o Options) (*Keyring, error) {
+	if o.Prefix == "" {
+		o.Prefix = defaultPrefix
+	}
+	if o.Grace == 0 {
+		o.Grace = defaultGrace
+	}
+	if o.MaxCredentials == 0 {
+		o.MaxCredentials = defaultMaxCredentials
+	}
+	if o.Declared == nil {
+		o.Declared = func(string) bool { return false }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	o.Random = &lockedReader{from: o.Random}
+	if _, err := consumer.NewKey(o.Prefix, noEnvironment, o.Random); err != nil {
+		return nil, err
+	}
+	if o.Grace < 0 || o.Grace > maxGrace || o.MaxCredentials < 0 {
+		return nil, fmt.Errorf("a grace of %s and a maximum of %d credentials: expected neither to be negative, and a grace of at most %s", o.Grace, o.MaxCredentials, maxGrace)
+	}
 	return &Keyring{ledger: ledger, options: o}, nil
 }
 
 // Also returns a keyring whose every change does something else in the same
-// Change, once it knows what it made: the value that the method returns. An
-// error undoes all of it.
+// Change, once it knows what it made: the value that the method returns; nil of
+// a deletion. An Issued or Granted has no sequence yet. An error undoes all of
+// it.
 func (k *Keyring) Also(do func(ctx context.Context, w consumer.Writer, made any) error) *Keyring {
 	also := *k
 	also.also = do
 	return &also
 }
 
+// change writes, and waits for this process to have applied that. What write
+// returns is what it made. It may run more than once.
+func (k *Keyring) change(ctx context.Context, by consumer.Author, write func(w consumer.Writer) (made any, err error)) (consumer.Sequence, error) {
+	upto, err := k.ledger.Change(ctx, by, func(w consumer.Writer) error {
+		made, err := write(w)
+		if err == nil && k.also != nil {
+			err = k.also(ctx, w, made)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	k.apply(ctx, upto)
+	return upto, nil
+}
+
+// apply waits for this process, but not for ever: the change is made, and an
+// instance that is behind shows in receipts.
+func (k *Keyring) apply(ctx context.Context, upto consumer.Sequence) {
+	if k.options.Applied == nil {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, maxApplied)
+	defer cancel()
+	_ = k.options.Applied(bounded, upto)
+}
+
+// now is to the microsecond, which every ledger keeps.
+func (k *Keyring) now() time.Time { return k.options.Now().UTC().Truncate(time.Microsecond) }
+
+// read reads one thing, or one list of things.
+func read[T any](ctx context.Context, k *Keyring, of func(r consumer.Reader) (T, error)) (T, error) {
+	var found T
+	err := k.ledger.View(ctx, func(r consumer.Reader) (err error) {
+		found, err = of(r)
+		return err
+	})
+	return found, err
+}
+
 // Remembered finds what was answered to an idempotency key.
 func (k *Keyring) Remembered(ctx context.Context, key string) (*consumer.Remembered, error) {
-	return nil, errSoon
-}
-
-// CreateConsumer makes a consumer.
-func (k *Keyring) CreateConsumer(ctx context.Context, by consumer.Author, c rules.Consumer) (*consumer.Record, consumer.Sequence, error) {
-	return nil, 0, errSoon
-}
-
-// Consumer finds one by name.
-func (k *Keyring) Consumer(ctx context.Context, name string) (*consumer.Record, error) {
-	return nil, errSoon
-}
-
-// Consumers lists.
-func (k *Keyring) Consumers(ctx context.Context, q consumer.ConsumerQuery) ([]*consumer.Record, error) {
-	return nil, errSoon
-}
-
-// UpdateConsumer hands the consumer as it is declared now to change, and writes
-// what that made of it. The name stays.
-func (k *Keyring) UpdateConsumer(ctx context.Context, by consumer.Author, name string, version int64, change func(*rules.Consumer) error) (*consumer.Record, consumer.Sequence, error) {
-	return nil, 0, errSoon
-}
-
-// EnableConsumer lets its credentials count again.
-func (k *Keyring) EnableConsumer(ctx context.Context, by consumer.Author, name string, version int64) (*consumer.Record, consumer.Sequence, error) {
-	return nil, 0, errSoon
-}
-
-// DisableConsumer lets none of its credentials count.
-func (k *Keyring) DisableConsumer(ctx context.Context, by consumer.Author, name string, version int64) (*consumer.Record, consumer.Sequence, error) {
-	return nil, 0, errSoon
-}
-
-// DeleteConsumer deletes it with its credentials.
-func (k *Keyring) DeleteConsumer(ctx context.Context, by consumer.Author, name string, version int64) (consumer.Sequence, error) {
-	return 0, errSoon
-}
-
-// CreateCredential makes a credential of any kind. An API key without Key and
-// KeySHA256 is made here.
-func (k *Keyring) CreateCredential(ctx context.Context, by consumer.Author, owner string, c rules.Credential) (*Issued, error) {
-	return nil, errSoon
-}
-
-// Credential finds one by id.
-func (k *Keyring) Credential(ctx context.Context, id string) (*consumer.CredentialRecord, error) {
-	return nil, errSoon
-}
-
-// Credentials lists.
-func (k *Keyring) Credentials(ctx context.Context, q consumer.CredentialQuery) ([]*consumer.CredentialRecord, error) {
-	return nil, errSoon
-}
-
-// UpdateCredential hands the settings as they are now to change, and writes
-// what that made of them.
-func (k *Keyring) UpdateCredential(ctx context.Context, by consumer.Author, id string, version int64, change func(*Settings) error) (*consumer.CredentialRecord, consumer.Sequence, error) {
-	return nil, 0, errSoon
-}
-
-// EnableCredential lets it count again, unless it was revoked.
-func (k *Keyring) EnableCredential(ctx context.Context, by consumer.Author, id string, version int64) (*consumer.CredentialRecord, consumer.Sequence, error) {
-	return nil, 0, errSoon
-}
-
-// DisableCredential lets it not count until it is enabled.
-func (k *Keyring) DisableCredential(ctx context.Context, by consumer.Author, id string, version int64) (*consumer.CredentialRecord, consumer.Sequence, error) {
-	return nil, 0, errSoon
-}
-
-// DeleteCredential deletes it.
-func (k *Keyring) DeleteCredential(ctx context.Context, by consumer.Author, id string, version int64) (consumer.Sequence, error) {
-	return 0, errSoon
-}
-
-// Rotate makes a key's successor.
-func (k *Keyring) Rotate(ctx context.Context, by consumer.Author, id string, r Rotation) (*Issued, error) {
-	return nil, errSoon
-}
-
-// Revoke ends a credential for good. One that was revoked already stays as it
-// is, with its first reason.
-func (k *Keyring) Revoke(ctx context.Context, by consumer.Author, id string, r Revocation) (*consumer.CredentialRecord, *Receipt, error) {
-	return nil, nil, errSoon
-}
-
-// Await tells which live instances have applied a change, waiting for them.
-func (k *Keyring) Await(ctx context.Context, upto consumer.Sequence, wait time.Duration) *Receipt {
-	return nil
+	return read(ctx, k, func(r consumer.Reader) (*consumer.Remembered, error) { return r.Remembered(ctx, key) })
 }
 
 // Instances lists those that were heard of within the last hour.
 func (k *Keyring) Instances(ctx context.Context) ([]consumer.Instance, error) {
-	return nil, errSoon
+	return k.ledger.Instances(ctx)
 }
 
-// CreateApplication makes an application.
-func (k *Keyring) CreateApplication(ctx context.Context, by consumer.Author, name string, a ApplicationChange) (*consumer.Application, consumer.Sequence, error) {
-	return nil, 0, errSoon
+// changeable refuses a consumer that files declare.
+func (k *Keyring) changeable(name string) error {
+	if k.options.Declared(name) {
+		return outcome("consumer", name, ErrDeclared)
+	}
+	return nil
 }
 
-// Application finds one by name.
-func (k *Keyring) Application(ctx context.Context, name string) (*consumer.Application, error) {
-	return nil, errSoon
+// expect holds a record's version against the one that a change was made from.
+func expect(kind, name string, has, expected int64) error {
+	if expected != 0 && has != expected {
+		return outcome(kind, name, consumer.ErrVersion)
+	}
+	return nil
 }
 
-// Applications lists.
-func (k *Keyring) Applications(ctx context.Context, p consumer.Page) ([]*consumer.Application, error) {
-	return nil, errSoon
+// is reports whether there is what was asked for. An error that says so is
+// none.
+func is(err error) (bool, error) {
+	if errors.Is(err, consumer.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-// UpdateApplication hands the application as it is now to change, and writes
-// what that made of it.
-func (k *Keyring) UpdateApplication(ctx context.Context, by consumer.Author, name string, version int64, change func(*ApplicationChange) error) (*consumer.Application, consumer.Sequence, error) {
-	return nil, 0, errSoon
+// lockedReader reads randomness for one goroutine at a time.
+type lockedReader struct {
+	mu   sync.Mutex
+	from io.Reader
 }
 
-// DeleteApplication deletes it. One with grants is an ErrState unless cascade
-// takes these away, too.
-func (k *Keyring) DeleteApplication(ctx context.Context, by consumer.Author, name string, version int64, cascade bool) (consumer.Sequence, error) {
-	return 0, errSoon
-}
-
-// CreateGrant makes a grant, its consumer and its first key.
-func (k *Keyring) CreateGrant(ctx context.Context, by consumer.Author, application string, g NewGrant) (*Granted, error) {
-	return nil, errSoon
-}
-
-// Grant finds one of an application's; an empty application is any.
-func (k *Keyring) Grant(ctx context.Context, application, id string) (*consumer.Grant, error) {
-	return nil, errSoon
-}
-
-// Grants lists those of an application, or all.
-func (k *Keyring) Grants(ctx context.Context, application string, p consumer.Page) ([]*consumer.Grant, error) {
-	return nil, errSoon
-}
-
-// DeleteGrant takes the grant away with its consumer and keys. An empty
-// application is any.
-func (k *Keyring) DeleteGrant(ctx context.Context, by consumer.Author, application, id string, version int64) (consumer.Sequence, error) {
-	return 0, errSoon
-}
-
-// CreatePlan makes a plan.
-func (k *Keyring) CreatePlan(ctx context.Context, by consumer.Author, name string, p PlanChange) (*consumer.Plan, consumer.Sequence, error) {
-	return nil, 0, errSoon
-}
-
-// Plan finds one by name.
-func (k *Keyring) Plan(ctx context.Context, name string) (*consumer.Plan, error) {
-	return nil, errSoon
-}
-
-// Plans lists.
-func (k *Keyring) Plans(ctx context.Context, p consumer.Page) ([]*consumer.Plan, error) {
-	return nil, errSoon
-}
-
-// UpdatePlan hands the plan as it is now to change, and writes what that made
-// of it.
-func (k *Keyring) UpdatePlan(ctx context.Context, by consumer.Author, name string, version int64, change func(*PlanChange) error) (*consumer.Plan, consumer.Sequence, error) {
-	return nil, 0, errSoon
-}
-
-// DeletePlan deletes it. One that consumers are on is an ErrState.
-func (k *Keyring) DeletePlan(ctx context.Context, by consumer.Author, name string, version int64) (consumer.Sequence, error) {
-	return 0, errSoon
-}
-
-// Audit lists records after a number; with a target, only its own.
-func (k *Keyring) Audit(ctx context.Context, after int64, limit int, target string) ([]*consumer.AuditRecord, error) {
-	return nil, errSoon
-}
-
-// VerifyAudit walks the whole chain.
-func (k *Keyring) VerifyAudit(ctx context.Context) (*Verification, error) {
-	return nil, errSoon
-}
-
-// Warnings lists credentials that somebody should look after, by id.
-func (k *Keyring) Warnings(ctx context.Context, q WarningQuery) ([]*Warning, error) {
-	return nil, errSoon
-}
-
-// Apply makes the records what it is told, in one change: it creates what there
-// is not, updates what differs and leaves alone what is equal, and takes
-// nothing away. If any item fails, nothing is written and the Outcome says
-// what failed; the error is a fault. With dryRun nothing is written at all.
-func (k *Keyring) Apply(ctx context.Context, by consumer.Author, imports []Import, dryRun bool) (*Outcome, error) {
-	return nil, errSoon
+func (r *lockedReader) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.from.Read(p)
 }

@@ -8,14 +8,8 @@ import (
 	"github.com/postern-authz/postern/internal/consumer/rules"
 )
 
-// Settings are what may be changed of a credential. What finds and verifies it
-// may not: that is another credential.
-type Settings struct {
-	Label       string
-	Scopes      []string
-	ExpiresAt   time.Time
-	Constraints *rules.Constraints
-}
+// Settings are what may be changed of a credential.
+type Settings = rules.Settings
 
 // Rotation says how a key is replaced.
 type Rotation struct {

@@ -9,6 +9,28 @@ import (
 	"github.com/postern-authz/postern/internal/consumer"
 )
 
+// Settings are what may be changed of a credential. What finds and verifies it
+// may not: that is another credential.
+type Settings struct {
+	Label  string
+	Scopes []string
+	// ExpiresAt is its end; zero: never.
+	ExpiresAt   time.Time
+	Constraints *Constraints
+}
+
+// Read checks the settings.
+func (s *Settings) Read() (*access.Constraints, []Problem) {
+	r := &reader{}
+	return r.settings(s), r.problems
+}
+
+func (r *reader) settings(s *Settings) *access.Constraints {
+	r.text("label", s.Label)
+	r.list("scopes", s.Scopes, scopeForm.MatchString, `a scope of printable ASCII without space, " and \`)
+	return r.constraints(s.Constraints)
+}
+
 // Credential is a credential as somebody declares it: the fields of every kind.
 // Which of them a kind knows is in kinds.
 type Credential struct {
@@ -89,9 +111,7 @@ func (c *Credential) Read(w Written) (*Proof, []Problem) {
 	if c.ID != "" || r.has("id") {
 		r.name("id", c.ID)
 	}
-	r.text("label", c.Label)
-	r.list("scopes", c.Scopes, scopeForm.MatchString, `a scope of printable ASCII without space, " and \`)
-	proof.Constraints = r.constraints(c.Constraints)
+	proof.Constraints = r.settings(&Settings{Label: c.Label, Scopes: c.Scopes, Constraints: c.Constraints})
 	if r.knows(c.Kind) {
 		proof.Reference = consumer.Reference{Kind: c.Kind}
 		r.proof(c, proof)
