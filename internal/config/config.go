@@ -41,6 +41,10 @@ type Config struct {
 // reloaded.
 type Listen struct {
 	GRPC, HTTP, Admin Listener
+	// AdminTokens are those that the admin API takes, and AdminHosts names that
+	// its listener may be called by beside localhost and its own address.
+	AdminTokens []AdminToken
+	AdminHosts  []string
 	// FaultAsError tells Envoy of a fault as an error, so that its
 	// failure_mode_allow may let the request through.
 	FaultAsError bool
@@ -65,14 +69,6 @@ type Drain struct {
 	NotReady time.Duration
 	// Timeout is how long requests under way may take after that.
 	Timeout time.Duration
-}
-
-// Consumers says where consumers are declared.
-type Consumers struct {
-	// Files are absolute paths and globs.
-	Files []string
-	// Environments whose consumers are believed; none: all.
-	Environments []string
 }
 
 // Authentication says which credentials are believed and where they stand.
@@ -154,9 +150,10 @@ type Cache struct {
 
 // Telemetry says what is logged and exported.
 type Telemetry struct {
-	LogLevel     string
-	LogFormat    string
-	OTLPEndpoint string
+	LogLevel  string
+	LogFormat string
+	// OTLPEndpoint is a URL, which may hold a token.
+	OTLPEndpoint access.Secret
 	// AllowSample is the part of allows that have a line in the decision log.
 	AllowSample float64
 }

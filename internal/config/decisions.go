@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"time"
+
+	"github.com/postern-authz/postern/internal/access"
 )
 
 // policy gathers the entry points of all routes, the file's own first.
@@ -60,14 +62,14 @@ func (c *checker) telemetry(p *telemetryPart) Telemetry {
 	}
 }
 
-func (c *checker) endpoint(field, text string) string {
+func (c *checker) endpoint(field, text string) access.Secret {
 	if !c.doc.Has(field) {
-		return ""
+		return access.Secret{}
 	}
 	before := len(c.problems)
 	text = c.resolve(field, text)
 	if _, err := webURL(text); err != nil && len(c.problems) == before {
 		c.refuse(field, "%s", err)
 	}
-	return text
+	return access.NewSecret(text)
 }

@@ -25,7 +25,7 @@ type document struct {
 type listenPart struct {
 	GRPC  grpcPart  `yaml:"grpc" doc:"The door of Envoy's ext_authz over gRPC."`
 	HTTP  httpPart  `yaml:"http" doc:"The doors of forward-auth over HTTP."`
-	Admin adminPart `yaml:"admin" doc:"Health, readiness and metrics."`
+	Admin adminPart `yaml:"admin" doc:"The admin API, health, readiness and metrics."`
 	Drain drainPart `yaml:"drain" doc:"How the process leaves on SIGTERM."`
 }
 
@@ -45,9 +45,9 @@ type httpPart struct {
 }
 
 type adminPart struct {
-	Address string `yaml:"address" doc:"ADDRESS:PORT, or unix:PATH."`
-
-	Tokens strictyaml.Unsupported `yaml:"tokens"`
+	Address string           `yaml:"address" doc:"ADDRESS:PORT, or unix:PATH."`
+	Tokens  []adminTokenPart `yaml:"tokens" doc:"Who may use the API; without any, it listens on this machine alone."`
+	Hosts   []string         `yaml:"hosts" doc:"Names that the listener may be called by, without port, beside localhost and its own address."`
 }
 
 type tlsPart struct {
@@ -65,7 +65,9 @@ type consumersPart struct {
 	Files        []string `yaml:"files" doc:"Paths and patterns, relative to this file; watched."`
 	Environments []string `yaml:"environments" doc:"The environments whose credentials are believed; left out: all."`
 
-	Store strictyaml.Unsupported `yaml:"store"`
+	Store        storePart           `yaml:"store" doc:"A database of consumers that change while Postern runs; left out: files only."`
+	MaxStaleness strictyaml.Duration `yaml:"max_staleness" doc:"How long ago the store may have been heard of, for consumers that are kept there and for unknown credentials; beyond that the answer is 503. 0s: no limit."`
+	Keys         keysPart            `yaml:"keys" doc:"How keys are made in the store, and how long they live."`
 }
 
 type authenticationPart struct {

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"errors"
 	"net/netip"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +22,8 @@ func (c *checker) listen(l *listenPart) Listen {
 			TLS:            c.tls("listen.http.tls", &l.HTTP.TLS),
 		},
 		Admin:        Listener{Address: c.address("listen.admin.address", l.Admin.Address)},
+		AdminTokens:  c.adminTokens(l.Admin.Tokens),
+		AdminHosts:   c.adminHosts(l.Admin.Hosts),
 		FaultAsError: l.GRPC.FaultResponse == faultError,
 		Drain: Drain{
 			NotReady: c.span("listen.drain.not_ready", l.Drain.NotReady, 0, 10*time.Minute),
@@ -31,6 +31,7 @@ func (c *checker) listen(l *listenPart) Listen {
 		},
 	}
 	c.distinct(&listen)
+	c.guarded(&listen)
 	return listen
 }
 
@@ -121,29 +122,4 @@ func (c *checker) spanIfThere(field string, d strictyaml.Duration, least, most t
 		return 0
 	}
 	return c.span(field, d, least, most)
-}
-
-func (c *checker) consumers(p *consumersPart) Consumers {
-	var files []string
-	for i, pattern := range p.Files {
-		path, err := c.pattern(pattern)
-		if err != nil {
-			c.refuse("consumers.files["+strconv.Itoa(i)+"]", "%s", err)
-		}
-		files = append(files, path)
-	}
-	c.filled("consumers.environments", p.Environments, environmentForm.MatchString, "lower-case letters, digits and -, at most 32")
-	return Consumers{Files: files, Environments: p.Environments}
-}
-
-// pattern resolves a path or glob. The folder of this file becomes a part of
-// it, so it can't hold what a glob would read.
-func (c *checker) pattern(text string) (string, error) {
-	if _, err := filepath.Match(text, ""); err != nil || text == "" {
-		return "", errors.New("expected a path or a pattern such as consumers/*.yaml")
-	}
-	if !filepath.IsAbs(text) && strings.ContainsAny(filepath.Dir(c.path), `*?[\`) {
-		return "", errors.New("is relative to a folder whose name reads as a pattern; write the whole path")
-	}
-	return c.absolute(text), nil
 }

@@ -27,6 +27,8 @@ var (
 	scopeForm = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]{1,256}$`)
 )
 
+const expectedEnvironment = "lower-case letters, digits and -, at most 32"
+
 // plain is a text that is there and has no control characters.
 func plain(text string) bool {
 	return text != "" && len(text) <= maxText &&

@@ -33,7 +33,12 @@ func load(t *testing.T, text string) (*config.Config, string, error) {
 }
 
 func env(name string) (string, bool) {
-	value, ok := map[string]string{"COLLECTOR": "https://collector.example/?canary=1", "BAD": "canary"}[name]
+	value, ok := map[string]string{
+		"COLLECTOR": "https://collector.example/?canary=1", "BAD": "canary",
+		"DSN": "postgres://postern:canary@db/postern", "DSN_WORDS": "host=db password=canary", "PATH_OF_STORE": "canary/from-env.db",
+		"PEPPER": "canary-pepper-of-thirty-two-bytes", "OLD_PEPPER": "canary-pepper-that-was-used-before",
+		"TOKEN": "canary-token-0123456789", "TOKEN_2": "canary-token-9876543210", "SHORT": "canary-15-chars", "SPACED": "canary token 0123456789",
+	}[name]
 	return value, ok
 }
 
@@ -59,6 +64,7 @@ func TestDefaultsNeedNoFile(t *testing.T) {
 			Signature:         signature.Config{Realm: "api", ClockSkew: 5 * time.Minute},
 			ClientCertificate: clientcert.Config{Realm: "api", Unknown: clientcert.UnknownReject},
 		},
+		Consumers: config.Consumers{Keys: ordinaryKeys},
 		Routes:    []gate.Route{},
 		Default:   gate.Route{Authenticate: gate.Authenticate{Kinds: kinds}, Entrypoint: "postern/authz/allow"},
 		Policy:    config.Policy{Timeout: 20 * time.Millisecond, Entrypoints: []string{"postern/authz/allow"}},
@@ -70,6 +76,9 @@ func TestDefaultsNeedNoFile(t *testing.T) {
 		t.Errorf("managed headers: %v", got.Identity)
 	}
 }
+
+// ordinaryKeys are what a file that says nothing of keys asks for.
+var ordinaryKeys = config.Keys{Prefix: "postern", Grace: 30 * 24 * time.Hour, MaxCredentials: 100}
 
 // compare leaves out what other tests look at.
 func compare(t *testing.T, want, got *config.Config) {
@@ -161,9 +170,14 @@ listen:
     fault_response: error
     tls: {cert_file: c.pem, key_file: /k.pem, client_ca_file: ca.pem}
   http: {address: "[::1]:0", trusted_proxies: [10.1.2.3], tls: {cert_file: c.pem, key_file: k.pem}}
-  admin: {address: localhost:9000}
+  admin: {address: "0.0.0.0:9000", tokens: [{name: ops, role: admin, token: env:TOKEN}, {name: eyes, role: viewer, token: env:TOKEN_2}], hosts: [postern.example.com]}
   drain: {not_ready: 0s, timeout: 1m}
-consumers: {files: [a.yaml, /b/*.yaml], environments: [prod, pre-prod]}
+consumers:
+  files: [a.yaml, /b/*.yaml]
+  environments: [prod, pre-prod]
+  store: {driver: postgres, dsn: env:DSN, pepper: [env:PEPPER, env:OLD_PEPPER]}
+  max_staleness: 1m
+  keys: {prefix: pk, grace: 7d, max_credentials: 3}
 authentication:
   order: [jwt, api_key]
   hide_credentials: false
@@ -176,9 +190,9 @@ authentication:
       - {name: a, issuer: "https://a", audiences: [x]}
       - {name: b, issuer: b, audiences: [x, y], jwks_url: "http://keycloak:8080/certs", dangerously_fetch_over_plain_http: true, algorithms: [EdDSA], consumer_claim: client_id, unknown_consumer: ephemeral, scopes: [scp], max_stale: 1h}
 routes:
-  - {name: r, match: {hosts: ["*.example.com"], methods: [PURGE]}, anonymous: deny, authenticate: {all_of: [api_key, jwt]}, require: {groups: [g]}}
+  - {name: r, match: {hosts: ["*.example.com"], methods: [PURGE]}, anonymous: deny, authenticate: {all_of: [api_key, jwt]}, require: {groups: [g]}, environments: [prod], max_staleness: 0s}
   - {name: s, match: {paths: [/s]}, authenticate: []}
-default: {anonymous: allow, authenticate: [jwt], policy: a/b}
+default: {anonymous: allow, authenticate: [jwt], policy: a/b, environments: [pre-prod], max_staleness: 10s}
 policy: {directory: p, entrypoint: c/d, timeout: 1s, allowed_builtins: [http.send]}
 identity: {headers: {X-Client-ID: identity.claims.azp, X-Who: consumer.name}}
 cache: {max_memory: 0, ttl: 1s, negative_ttl: 0s}
@@ -195,12 +209,23 @@ telemetry: {log_level: debug, log_format: text, otlp_endpoint: env:COLLECTOR, de
 				Address: "unix:" + in("grpc.sock"), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")},
 				TLS: &config.TLS{CertFile: in("c.pem"), KeyFile: "/k.pem", ClientCAFile: in("ca.pem")},
 			},
-			HTTP:         config.Listener{Address: "[::1]:0", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")}, TLS: &config.TLS{CertFile: in("c.pem"), KeyFile: in("k.pem")}},
-			Admin:        config.Listener{Address: "localhost:9000"},
+			HTTP:  config.Listener{Address: "[::1]:0", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")}, TLS: &config.TLS{CertFile: in("c.pem"), KeyFile: in("k.pem")}},
+			Admin: config.Listener{Address: "0.0.0.0:9000"},
+			AdminTokens: []config.AdminToken{
+				{Name: "ops", Role: "admin", Token: access.NewSecret("canary-token-0123456789")},
+				{Name: "eyes", Role: "viewer", Token: access.NewSecret("canary-token-9876543210")},
+			},
+			AdminHosts:   []string{"postern.example.com"},
 			FaultAsError: true,
 			Drain:        config.Drain{Timeout: time.Minute},
 		},
-		Consumers: config.Consumers{Files: []string{in("a.yaml"), "/b/*.yaml"}, Environments: []string{"prod", "pre-prod"}},
+		Consumers: config.Consumers{Files: []string{in("a.yaml"), "/b/*.yaml"}, Environments: []string{"prod", "pre-prod"},
+			Store: &config.Store{Driver: "postgres", DSN: access.NewSecret("postgres://postern:canary@db/postern"), Peppers: []access.Secret{
+				access.NewSecret("canary-pepper-of-thirty-two-bytes"), access.NewSecret("canary-pepper-that-was-used-before"),
+			}},
+			MaxStaleness: time.Minute,
+			Keys:         config.Keys{Prefix: "pk", Grace: 7 * 24 * time.Hour, MaxCredentials: 3},
+		},
 		Authentication: config.Authentication{
 			Order:  []access.Kind{access.KindJWT, access.KindAPIKey},
 			APIKey: config.APIKey{In: []config.Location{{Query: "api_key"}, {Header: "X-Key"}}},
@@ -219,14 +244,14 @@ telemetry: {log_level: debug, log_format: text, otlp_endpoint: env:COLLECTOR, de
 			{
 				Name: "r", Match: gate.Match{Hosts: []string{"*.example.com"}, Methods: []string{"PURGE"}},
 				Authenticate: gate.Authenticate{Kinds: []access.Kind{access.KindJWT, access.KindAPIKey}, AllOf: true},
-				Require:      gate.Require{Groups: []string{"g"}}, Entrypoint: "a/b",
+				Require:      gate.Require{Groups: []string{"g"}}, Entrypoint: "a/b", Environments: []string{"prod"},
 			},
-			{Name: "s", Match: gate.Match{Paths: []gate.Pattern{pattern(t, "/s")}}, Anonymous: true, Authenticate: gate.Authenticate{Kinds: []access.Kind{}}, Entrypoint: "a/b"},
+			{Name: "s", Match: gate.Match{Paths: []gate.Pattern{pattern(t, "/s")}}, Anonymous: true, Authenticate: gate.Authenticate{Kinds: []access.Kind{}}, Entrypoint: "a/b", Environments: []string{"pre-prod"}, MaxStaleness: 10 * time.Second},
 		},
-		Default:   gate.Route{Anonymous: true, Authenticate: jwtOnly, Entrypoint: "a/b"},
+		Default:   gate.Route{Anonymous: true, Authenticate: jwtOnly, Entrypoint: "a/b", Environments: []string{"pre-prod"}, MaxStaleness: 10 * time.Second},
 		Policy:    config.Policy{Directory: in("p"), Timeout: time.Second, AllowedBuiltins: []string{"http.send"}, Entrypoints: []string{"c/d", "a/b"}},
 		Cache:     config.Cache{TTL: time.Second},
-		Telemetry: config.Telemetry{LogLevel: "debug", LogFormat: "text", OTLPEndpoint: "https://collector.example/?canary=1", AllowSample: 1},
+		Telemetry: config.Telemetry{LogLevel: "debug", LogFormat: "text", OTLPEndpoint: access.NewSecret("https://collector.example/?canary=1"), AllowSample: 1},
 	}
 	compare(t, want, got)
 	for _, name := range []string{"X-Client-ID", "X-Who", "X-Consumer-Username", "X-Consumer-ID"} {
@@ -260,7 +285,7 @@ func TestReferredFilesAreNamedAndPartOfTheRevision(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := config.Load(path, nil)
-		if err != nil || c.Telemetry.OTLPEndpoint != strings.TrimSpace(value) || !reflect.DeepEqual(c.Files, []string{path, beside}) {
+		if err != nil || !c.Telemetry.OTLPEndpoint.Equal([]byte(strings.TrimSpace(value))) || !reflect.DeepEqual(c.Files, []string{path, beside}) {
 			t.Fatalf("%+v, %v", c, err)
 		}
 		revisions[c.Revision] = true

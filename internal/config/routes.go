@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/canon"
@@ -23,6 +24,8 @@ func (c *checker) fallback(d *document) gate.Route {
 	if c.doc.Has("default.policy") {
 		route.Entrypoint = string(d.Default.Policy)
 	}
+	route.Environments = c.environments("default.environments", d.Default.Environments, d.Consumers.Environments, nil)
+	route.MaxStaleness = c.staleness("default.max_staleness", d.Default.MaxStaleness, time.Duration(d.Consumers.MaxStaleness))
 	c.open("default", &route)
 	return route
 }
@@ -60,6 +63,8 @@ func (c *checker) route(field string, p *routePart, fallback gate.Route, d *docu
 	if c.doc.Has(field + ".policy") {
 		route.Entrypoint = string(p.Policy)
 	}
+	route.Environments = c.environments(field+".environments", p.Environments, d.Consumers.Environments, fallback.Environments)
+	route.MaxStaleness = c.staleness(field+".max_staleness", p.MaxStaleness, fallback.MaxStaleness)
 	c.open(field, &route)
 	return route
 }

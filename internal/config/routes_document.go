@@ -1,6 +1,8 @@
 package config
 
 import (
+	"time"
+
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/assertion"
 	"github.com/postern-authz/postern/internal/credential/clientcert"
@@ -17,6 +19,9 @@ type routePart struct {
 	Require      requirePart  `yaml:"require" doc:"What is checked before policy."`
 	Policy       entrypoint   `yaml:"policy" doc:"The rule that decides here, such as postern/authz/allow."`
 
+	Environments []string            `yaml:"environments" doc:"The environments whose consumers are believed here; left out: those of default."`
+	MaxStaleness strictyaml.Duration `yaml:"max_staleness" doc:"As consumers.max_staleness, for this route; left out: that of default."`
+
 	Limits strictyaml.Unsupported `yaml:"limits"`
 }
 
@@ -24,6 +29,9 @@ type defaultPart struct {
 	Anonymous    anonymous    `yaml:"anonymous" doc:"deny answers 401 to a request without a credential."`
 	Authenticate authenticate `yaml:"authenticate" doc:"Which kinds are believed; left out: all of authentication.order."`
 	Policy       entrypoint   `yaml:"policy"`
+
+	Environments []string            `yaml:"environments" doc:"The environments whose consumers are believed; left out: all of consumers.environments."`
+	MaxStaleness strictyaml.Duration `yaml:"max_staleness" doc:"Left out: consumers.max_staleness."`
 
 	Limits strictyaml.Unsupported `yaml:"limits"`
 }
@@ -97,6 +105,7 @@ func defaults() document {
 	d.Listen.Admin.Address = "127.0.0.1:9193"
 	d.Listen.GRPC.FaultResponse = faultDeny
 	d.Listen.Drain = drainPart{NotReady: 5 * second, Timeout: 30 * second}
+	d.Consumers.Keys = keysPart{Prefix: "postern", Grace: days(30 * 24 * time.Hour), MaxCredentials: 100}
 	d.Authentication.Order = []kind{
 		kind(access.KindAPIKey), kind(access.KindSignature), kind(access.KindJWT), kind(access.KindBasic), kind(access.KindClientCertificate),
 	}

@@ -27,6 +27,8 @@ func Schema() ([]byte, error) {
 
 type object = map[string]any
 
+const durationForm = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
+
 // schemaOf describes a value's type, with the value as default where it is a
 // single one.
 func schemaOf(v reflect.Value) object {
@@ -60,8 +62,12 @@ func special(v reflect.Value) object {
 	case headers:
 		fields := object{"type": "object", "minProperties": 1, "additionalProperties": object{"type": "string"}}
 		return object{"oneOf": []object{schemaOf(reflect.ValueOf(value.Preset)), fields}}
+	case peppers:
+		return object{"oneOf": []object{{"type": "string"}, {"type": "array", "minItems": 1, "items": object{"type": "string"}}}}
+	case days:
+		return withDefault(object{"type": "string", "pattern": daysForm + "|" + durationForm}, v, time.Duration(value).String())
 	case strictyaml.Duration:
-		return withDefault(object{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`}, v, time.Duration(value).String())
+		return withDefault(object{"type": "string", "pattern": durationForm}, v, time.Duration(value).String())
 	case strictyaml.Size:
 		return withDefault(object{"type": []string{"string", "integer"}, "pattern": `^(0|[1-9][0-9]*)(KiB|MiB|GiB|B)?$`, "minimum": 0}, v, int64(value))
 	case entrypoint:

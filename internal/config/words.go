@@ -24,6 +24,9 @@ const (
 
 	anonymousAllow = "allow"
 	anonymousDeny  = "deny"
+
+	sqlite   = "sqlite"
+	postgres = "postgres"
 )
 
 // Words of the format. Each is one of its words(), which are in the schema too.
@@ -37,6 +40,8 @@ type (
 	dialect       signature.Dialect
 	unknown       clientcert.Unknown
 	clientAuth    string
+	driver        string
+	role          string
 	entrypoint    string
 )
 
@@ -71,6 +76,15 @@ func (u *unknown) UnmarshalText(text []byte) error { return oneOf(u, text) }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (a *clientAuth) UnmarshalText(text []byte) error { return oneOf(a, text) }
+
+func (driver) words() []string { return []string{sqlite, postgres} }
+func (role) words() []string   { return []string{"viewer", "editor", "admin"} }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *driver) UnmarshalText(text []byte) error { return oneOf(d, text) }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *role) UnmarshalText(text []byte) error { return oneOf(r, text) }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (a *anonymous) UnmarshalText(text []byte) error { return oneOf(a, text) }

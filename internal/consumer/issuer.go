@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 )
@@ -66,23 +64,4 @@ func ofName(ctx context.Context, store Store, issuer, name string) (*Found, erro
 		Consumer:   &access.Consumer{Name: name, Enabled: true, Ephemeral: true},
 		Credential: &access.Credential{Kind: access.KindIssuer, Enabled: true},
 	}, nil
-}
-
-// Judge rejects what is disabled, of another environment than those that are
-// believed (none: all are) or ended. Only what is good in all else is called
-// expired. An ephemeral consumer has no environment and is not asked for one.
-// Nil means that the credential counts now.
-func (f *Found) Judge(environments []string, now time.Time) *access.Rejection {
-	who, what := f.Consumer, f.Credential
-	switch {
-	case !who.Enabled:
-		return access.Invalid("consumer " + who.Name + " is disabled")
-	case !what.Enabled:
-		return access.Invalid("credential " + what.ID + " of consumer " + who.Name + " is disabled")
-	case !who.Ephemeral && len(environments) > 0 && !slices.Contains(environments, who.Environment):
-		return access.Invalid(fmt.Sprintf("consumer %s is of environment %q, which is not believed here", who.Name, who.Environment))
-	case what.Expired(now):
-		return access.Expired("credential " + what.ID + " of consumer " + who.Name + " expired at " + what.ExpiresAt.UTC().Format(time.RFC3339))
-	}
-	return nil
 }

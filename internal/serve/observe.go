@@ -14,7 +14,7 @@ import (
 func openTelemetry(ctx context.Context, c config.Telemetry, o Options) (*telemetry.Telemetry, error) {
 	return telemetry.Open(ctx, telemetry.Options{
 		Version: o.Version, LogLevel: c.LogLevel, LogFormat: c.LogFormat, LogWriter: o.Stderr,
-		OTLPEndpoint: c.OTLPEndpoint, AllowSample: c.AllowSample, Now: time.Now,
+		OTLPEndpoint: string(c.OTLPEndpoint.Reveal()), AllowSample: c.AllowSample, Now: time.Now,
 		Env: func(name string) string { value, _ := o.Env(name); return value },
 	})
 }

@@ -2,63 +2,151 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postern-authz/postern/internal/consumer"
 )
 
+// keepChanges is the default of Options.KeepChanges.
+const keepChanges = 100_000
+
+// reopenEvery is the pause between two tries of a lazy Store to be ready.
+const reopenEvery = 500 * time.Millisecond
+
 // Store is a consumer.Ledger in a database.
-type Store struct{ options Options }
+type Store struct {
+	options Options
+	db      *database
+	// live is nil until the store is ready.
+	live   atomic.Pointer[live]
+	notYet atomic.Pointer[error]
+	bell   *bell
+	// background ends with Close, which waits for what runs in it.
+	background context.Context
+	end        context.CancelFunc
+	running    sync.WaitGroup
+	watching   sync.Once
+	rewrites   chan rewrite
+}
+
+// live is a database whose schema and peppers are in order.
+type live struct {
+	*database
+	vault         *vault
+	defaultPepper bool
+	// findKey asks for as many lookups as there are peppers.
+	findKey string
+}
+
+func (l *live) reading() session { return session{l.database, l.read} }
+
+func (l *live) writing() session { return session{l.database, l.write} }
 
 var _ consumer.Ledger = (*Store)(nil)
 
 // Open opens a database, makes or moves its schema, and checks that every
-// credential's pepper is known.
-func Open(context.Context, Options) (*Store, error) { return nil, consumer.ErrUnavailable }
-
-// Find implements consumer.Store.
-func (s *Store) Find(context.Context, consumer.Reference) (*consumer.Found, error) {
-	return nil, consumer.ErrUnavailable
+// credential's pepper is known. A database whose schema is newer than this
+// program is refused.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.KeepChanges == 0 {
+		o.KeepChanges = keepChanges
+	}
+	db, err := openDatabase(o)
+	if err != nil {
+		return nil, err
+	}
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Store{options: o, db: db, bell: newBell(), background: background, end: end, rewrites: make(chan rewrite, maxRewrites)}
+	err = s.prepare(ctx)
+	switch {
+	case err == nil:
+	case o.Lazy && errors.Is(err, consumer.ErrUnavailable):
+		s.running.Go(s.prepareLater)
+	default:
+		return nil, errors.Join(err, s.Close())
+	}
+	s.running.Go(s.rewriteAll)
+	return s, nil
 }
 
-// View implements consumer.Ledger.
-func (s *Store) View(context.Context, func(consumer.Reader) error) error {
-	return consumer.ErrUnavailable
+func openDatabase(o Options) (*database, error) {
+	switch o.Driver {
+	case SQLite:
+		return openSQLite(o)
+	case Postgres:
+		return openPostgres(o)
+	}
+	return nil, fmt.Errorf("there is no store driver %q; expected %s or %s", o.Driver, SQLite, Postgres)
 }
 
-// Change implements consumer.Ledger.
-func (s *Store) Change(context.Context, consumer.Author, func(consumer.Writer) error) (consumer.Sequence, error) {
-	return 0, consumer.ErrUnavailable
+// prepare makes the store ready.
+func (s *Store) prepare(ctx context.Context) error {
+	if err := s.db.migrate(ctx); err != nil {
+		s.notYet.Store(&err)
+		return err
+	}
+	ready, err := s.db.unlock(ctx, s.options)
+	if err != nil {
+		s.notYet.Store(&err)
+		return err
+	}
+	s.live.Store(ready)
+	s.bell.ring()
+	return nil
 }
 
-// Follow implements consumer.Ledger.
-func (s *Store) Follow(context.Context, consumer.Sequence, func(consumer.Changes)) error {
-	return consumer.ErrUnavailable
+// prepareLater tries until the store is ready or closed.
+func (s *Store) prepareLater() {
+	told := ""
+	for {
+		select {
+		case <-s.background.Done():
+			return
+		case <-time.After(reopenEvery):
+		}
+		err := s.prepare(s.background)
+		if err == nil {
+			s.options.Logger.Info("the store of consumers is ready")
+			return
+		}
+		if text := err.Error(); text != told && s.background.Err() == nil {
+			told = text
+			s.options.Logger.Error("the store of consumers is not ready", "error", text)
+		}
+	}
 }
 
-// Head implements consumer.Ledger.
-func (s *Store) Head(context.Context) (consumer.Sequence, error) { return 0, consumer.ErrUnavailable }
-
-// Beat implements consumer.Ledger.
-func (s *Store) Beat(context.Context, consumer.Instance) error { return consumer.ErrUnavailable }
-
-// Leave implements consumer.Ledger.
-func (s *Store) Leave(context.Context, string) error { return consumer.ErrUnavailable }
-
-// Instances implements consumer.Ledger.
-func (s *Store) Instances(context.Context) ([]consumer.Instance, error) {
-	return nil, consumer.ErrUnavailable
+// open returns the database once the store is ready.
+func (s *Store) open() (*live, error) {
+	if ready := s.live.Load(); ready != nil {
+		return ready, nil
+	}
+	return nil, fmt.Errorf("%w: it is not ready", consumer.ErrUnavailable)
 }
-
-// Used implements consumer.Ledger.
-func (s *Store) Used(context.Context, map[string]time.Time) error { return consumer.ErrUnavailable }
 
 // State says whether the store is ready.
-func (s *Store) State() State { return State{} }
+func (s *Store) State() State {
+	if ready := s.live.Load(); ready != nil {
+		return State{Ready: true, DefaultPepper: ready.defaultPepper}
+	}
+	state := State{}
+	if err := s.notYet.Load(); err != nil {
+		state.Err = *err
+	}
+	return state
+}
 
-// Peppers counts the credentials under each pepper. It reads an index from end
-// to end.
-func (s *Store) Peppers(context.Context) ([]PepperUse, error) { return nil, consumer.ErrUnavailable }
-
-// Close implements consumer.Ledger.
-func (s *Store) Close() error { return nil }
+// Close implements consumer.Ledger. It ends those who follow.
+func (s *Store) Close() error {
+	s.end()
+	s.running.Wait()
+	return s.db.close()
+}

@@ -1,0 +1,92 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/postern-authz/postern/internal/consumer"
+)
+
+// The bounds on what is waited for. The gateway waits 200 ms for an answer, so
+// a look-up that takes longer than findTimeout is of no use to it.
+const (
+	findTimeout      = 120 * time.Millisecond
+	statementTimeout = 5 * time.Second
+)
+
+// database is an open database with all that is particular to its dialect.
+type database struct {
+	read, write *sql.DB
+	dialect     goose.Dialect
+	// migrations is the folder of the dialect.
+	migrations string
+	// lockMigrations keeps other processes from moving the schema meanwhile.
+	lockMigrations func(context.Context) (unlock func(), err error)
+	// one is what a View sees one state with.
+	one *sql.TxOptions
+	// hold is added to the SELECT of the head row, to hold it until commit.
+	hold string
+	// announce tells other processes of a change, within its transaction.
+	announce string
+	// used notes last uses, given as a JSON object of ids and times.
+	used string
+	// clock is the database's clock in microseconds; empty: ours counts.
+	clock string
+	// translate finds the sentinel that an error of the driver is.
+	translate func(error) error
+	// watch rings when another process may have changed something, until ctx
+	// ends.
+	watch func(ctx context.Context, ring func())
+	// renew drops connections that are likely to be broken.
+	renew func()
+	close func() error
+}
+
+// fault gives an error of the driver the sentinel that callers tell apart. An
+// ended context of the caller's stays what it is.
+func (d *database) fault(ctx context.Context, err error) error {
+	switch {
+	case err == nil || classed(err):
+		return err
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w (%w)", ctx.Err(), err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return fmt.Errorf("%w: it does not answer in time", consumer.ErrUnavailable)
+	}
+	if sentinel := d.translate(err); sentinel != nil {
+		return fmt.Errorf("%w: %w", sentinel, err)
+	}
+	return fmt.Errorf("the store: %w", err)
+}
+
+func classed(err error) bool {
+	var outcome *consumer.Outcome
+	return errors.As(err, &outcome) || errors.Is(err, consumer.ErrUnavailable) || errors.Is(err, consumer.ErrFull)
+}
+
+// transaction does work in a transaction, and commits it unless work fails.
+func (d *database) transaction(ctx context.Context, db *sql.DB, options *sql.TxOptions, work func(*sql.Tx) error) error {
+	bounded, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// Beginning and committing have no context of their own in database/sql.
+	bound := time.AfterFunc(statementTimeout, cancel)
+	defer bound.Stop()
+	tx, err := db.BeginTx(bounded, options)
+	if err != nil {
+		return d.fault(ctx, err)
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it says that all is done
+	if !bound.Stop() {
+		return fmt.Errorf("%w: it does not answer in time", consumer.ErrUnavailable)
+	}
+	if err := work(tx); err != nil {
+		return err
+	}
+	bound.Reset(statementTimeout)
+	return d.fault(ctx, tx.Commit())
+}
