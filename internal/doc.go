@@ -23,6 +23,7 @@
 //	3      telemetry               logs, metrics, traces; decorates the gate's ports
 //	2      consumer/rules          what a record may be, for files, API and importers alike
 //	2      credential/place        where in a request a token stands
+//	2      credential/proof        how a credential is asked for and refused
 //	1      consumer                consumers and credentials as records; the store's contract
 //	1      consumer/certname       the names of client certificates in one form
 //	1      consumer/password       the forms of password hashes

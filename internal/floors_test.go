@@ -31,6 +31,7 @@ var floors = map[string]int{
 	"internal/consumer/replica":               3,
 	"internal/consumer/sqlstore":              3,
 	"internal/credential/place":               2,
+	"internal/credential/proof":               2,
 	"internal/credential/apikey":              3,
 	"internal/credential/signature":           3,
 	"internal/credential/signature/noncetest": 3,

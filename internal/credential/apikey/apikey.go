@@ -7,14 +7,13 @@ package apikey
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/cache"
 	"github.com/postern-authz/postern/internal/consumer"
+	"github.com/postern-authz/postern/internal/credential/proof"
 	"github.com/postern-authz/postern/internal/gate"
 )
 
@@ -68,7 +67,7 @@ func New(config Config, store consumer.Store, c *cache.Cache[*access.Identity], 
 	return &Authenticator{
 		places:       placesOf(config.In),
 		yields:       config.Yields,
-		challenge:    `ApiKey realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(config.Realm) + `"`,
+		challenge:    proof.Challenge("ApiKey", config.Realm),
 		environments: config.Environments,
 		scope:        scopeOf(revision, config.Environments),
 		store:        store,
@@ -142,20 +141,6 @@ func (a *Authenticator) find(req *access.Request) (key string, at *place, err er
 }
 
 // refuse passes an error on, with a note for those who ask why.
-func (a *Authenticator) refuse(req *access.Request, err error) (access.Proof, error) {
-	if req.Explain.On() {
-		req.Explain.Note("authenticate", "api_key: "+explain(err))
-	}
-	return access.Proof{}, err
-}
-
-func explain(err error) string {
-	var rejected *access.Rejection
-	switch {
-	case errors.Is(err, access.ErrNoCredential):
-		return "no key in any of its places"
-	case errors.As(err, &rejected):
-		return "rejected: " + rejected.Detail
-	}
-	return "failed: " + err.Error()
+func (*Authenticator) refuse(req *access.Request, err error) (access.Proof, error) {
+	return proof.Refuse(req, access.KindAPIKey, "no key in any of its places", err)
 }

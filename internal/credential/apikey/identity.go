@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/cache"
@@ -67,9 +65,9 @@ func (a *Authenticator) fetch(ctx context.Context, name cache.Key, sum digest) (
 			return cache.Loaded[*access.Identity]{}, err
 		}
 		return cache.Loaded[*access.Identity]{
-			Value:   identityOf(found),
+			Value:   found.Identity(),
 			Expires: found.Credential.ExpiresAt,
-			Cost:    costOf(found),
+			Cost:    found.Cost(),
 		}, nil
 	})
 }
@@ -83,40 +81,8 @@ func (a *Authenticator) look(ctx context.Context, sum digest) (*consumer.Found, 
 	case err != nil:
 		return nil, fmt.Errorf("finding an API key: %w", err)
 	}
-	return found, a.judge(found)
-}
-
-// judge rejects what is disabled or ended. Only what is good in all else is
-// called expired.
-func (a *Authenticator) judge(found *consumer.Found) error {
-	who, what := found.Consumer, found.Credential
-	switch {
-	case !who.Enabled:
-		return access.Invalid("consumer " + who.Name + " is disabled")
-	case !what.Enabled:
-		return access.Invalid("credential " + what.ID + " of consumer " + who.Name + " is disabled")
-	case len(a.environments) > 0 && !slices.Contains(a.environments, who.Environment):
-		return access.Invalid(fmt.Sprintf("consumer %s is of environment %q, which is not believed here", who.Name, who.Environment))
-	case what.Expired(a.now()):
-		return access.Expired("credential " + what.ID + " of consumer " + who.Name + " expired at " + what.ExpiresAt.UTC().Format(time.RFC3339))
+	if rejection := found.Judge(a.environments, a.now()); rejection != nil {
+		return nil, rejection
 	}
-	return nil
-}
-
-func identityOf(found *consumer.Found) *access.Identity {
-	return &access.Identity{
-		Consumer:   found.Consumer,
-		Credential: found.Credential,
-		Scopes:     found.Credential.Scopes,
-		Roles:      found.Consumer.Roles,
-		Groups:     found.Consumer.Groups,
-	}
-}
-
-// costOf guesses the bytes that an identity holds: the structs and, for each
-// member of a list or map, a short string with its header.
-func costOf(found *consumer.Found) int64 {
-	who, what := found.Consumer, found.Credential
-	members := len(who.Labels) + len(who.Attributes) + len(who.Groups) + len(who.Roles) + len(what.Scopes)
-	return int64(512 + 64*members)
+	return found, nil
 }

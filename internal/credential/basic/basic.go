@@ -11,14 +11,13 @@ package basic
 import (
 	"context"
 	"encoding/base64"
-	"errors"
-	"strings"
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/cache"
 	"github.com/postern-authz/postern/internal/consumer"
 	"github.com/postern-authz/postern/internal/consumer/password"
+	"github.com/postern-authz/postern/internal/credential/proof"
 	"github.com/postern-authz/postern/internal/gate"
 )
 
@@ -59,7 +58,7 @@ func New(config Config, verifier *Verifier, store consumer.Store, c *cache.Cache
 		decoys = []access.Secret{password.Dummy()}
 	}
 	return &Authenticator{
-		challenge:    `Basic realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(config.Realm) + `", charset="UTF-8"`,
+		challenge:    proof.Challenge("Basic", config.Realm) + `, charset="UTF-8"`,
 		environments: config.Environments,
 		decoys:       decoys,
 		scope:        scopeOf(revision, config.Environments),
@@ -96,20 +95,6 @@ func (a *Authenticator) Authenticate(ctx context.Context, req *access.Request) (
 }
 
 // refuse passes an error on, with a note for those who ask why.
-func (a *Authenticator) refuse(req *access.Request, err error) (access.Proof, error) {
-	if req.Explain.On() {
-		req.Explain.Note("authenticate", "basic: "+explain(err))
-	}
-	return access.Proof{}, err
-}
-
-func explain(err error) string {
-	var rejected *access.Rejection
-	switch {
-	case errors.Is(err, access.ErrNoCredential):
-		return "no Basic credential in the header authorization"
-	case errors.As(err, &rejected):
-		return "rejected: " + rejected.Detail
-	}
-	return "failed: " + err.Error()
+func (*Authenticator) refuse(req *access.Request, err error) (access.Proof, error) {
+	return proof.Refuse(req, access.KindBasic, "no Basic credential in the header authorization", err)
 }

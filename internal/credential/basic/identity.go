@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
@@ -45,9 +44,9 @@ func (a *Authenticator) fetch(ctx context.Context, name cache.Key, username, pas
 			return cache.Loaded[*access.Identity]{}, err
 		}
 		return cache.Loaded[*access.Identity]{
-			Value:   identityOf(found),
+			Value:   found.Identity(),
 			Expires: found.Credential.ExpiresAt,
-			Cost:    costOf(found),
+			Cost:    found.Cost(),
 		}, nil
 	})
 }
@@ -74,7 +73,10 @@ func (a *Authenticator) prove(ctx context.Context, username string, password []b
 	case !same:
 		return nil, access.Invalid("not the password of credential " + found.Credential.ID + " of consumer " + found.Consumer.Name)
 	}
-	return found, a.judge(found)
+	if rejection := found.Judge(a.environments, a.now()); rejection != nil {
+		return nil, rejection
+	}
+	return found, nil
 }
 
 // decoy is the hash that is verified for a username that there is not, the same
@@ -82,39 +84,4 @@ func (a *Authenticator) prove(ctx context.Context, username string, password []b
 func (a *Authenticator) decoy(username string) access.Secret {
 	sum := a.verifier.name("decoy", []byte(username), nil)
 	return a.decoys[int(sum[0])%len(a.decoys)]
-}
-
-// judge rejects what is disabled or ended. Only what is good in all else is
-// called expired.
-func (a *Authenticator) judge(found *consumer.Found) error {
-	who, what := found.Consumer, found.Credential
-	switch {
-	case !who.Enabled:
-		return access.Invalid("consumer " + who.Name + " is disabled")
-	case !what.Enabled:
-		return access.Invalid("credential " + what.ID + " of consumer " + who.Name + " is disabled")
-	case len(a.environments) > 0 && !slices.Contains(a.environments, who.Environment):
-		return access.Invalid(fmt.Sprintf("consumer %s is of environment %q, which is not believed here", who.Name, who.Environment))
-	case what.Expired(a.now()):
-		return access.Expired("credential " + what.ID + " of consumer " + who.Name + " expired at " + what.ExpiresAt.UTC().Format(time.RFC3339))
-	}
-	return nil
-}
-
-func identityOf(found *consumer.Found) *access.Identity {
-	return &access.Identity{
-		Consumer:   found.Consumer,
-		Credential: found.Credential,
-		Scopes:     found.Credential.Scopes,
-		Roles:      found.Consumer.Roles,
-		Groups:     found.Consumer.Groups,
-	}
-}
-
-// costOf guesses the bytes that an identity holds: the structs and, for each
-// member of a list or map, a short string with its header.
-func costOf(found *consumer.Found) int64 {
-	who, what := found.Consumer, found.Credential
-	members := len(who.Labels) + len(who.Attributes) + len(who.Groups) + len(who.Roles) + len(what.Scopes)
-	return int64(512 + 64*members)
 }

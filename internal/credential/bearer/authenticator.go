@@ -2,16 +2,15 @@ package bearer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/cache"
 	"github.com/postern-authz/postern/internal/consumer"
 	"github.com/postern-authz/postern/internal/credential/place"
+	"github.com/postern-authz/postern/internal/credential/proof"
 	"github.com/postern-authz/postern/internal/gate"
 )
 
@@ -68,7 +67,7 @@ func New(config Config, issuers *Issuers, store consumer.Store, c *cache.Cache[*
 	return &Authenticator{
 		config:    config,
 		places:    place.New(config.In, config.othersToken),
-		challenge: `Bearer realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(config.Realm) + `"`,
+		challenge: proof.Challenge("Bearer", config.Realm),
 		scope:     scopeOf(config, issuers, revision),
 		issuers:   issuers,
 		store:     store,
@@ -169,20 +168,6 @@ func (a *Authenticator) fetch(ctx context.Context, name cache.Key, raw string) (
 func costOf(raw string) int64 { return int64(1024 + 4*len(raw)) }
 
 // refuse passes an error on, with a note for those who ask why.
-func (a *Authenticator) refuse(req *access.Request, err error) (access.Proof, error) {
-	if req.Explain.On() {
-		req.Explain.Note("authenticate", "jwt: "+explain(err))
-	}
-	return access.Proof{}, err
-}
-
-func explain(err error) string {
-	var rejected *access.Rejection
-	switch {
-	case errors.Is(err, access.ErrNoCredential):
-		return "no token in any of its places"
-	case errors.As(err, &rejected):
-		return "rejected: " + rejected.Detail
-	}
-	return "failed: " + err.Error()
+func (*Authenticator) refuse(req *access.Request, err error) (access.Proof, error) {
+	return proof.Refuse(req, access.KindJWT, "no token in any of its places", err)
 }

@@ -37,14 +37,9 @@ func (c *consumerBound) identify(_ context.Context, t *token) (*access.Identity,
 	if err := c.judge(c.found); err != nil {
 		return nil, err
 	}
-	return &access.Identity{
-		Consumer:   c.found.Consumer,
-		Credential: c.found.Credential,
-		Claims:     t.claims.all,
-		Scopes:     c.found.Credential.Scopes,
-		Roles:      c.found.Consumer.Roles,
-		Groups:     c.found.Consumer.Groups,
-	}, nil
+	identity := c.found.Identity()
+	identity.Claims = t.claims.all
+	return identity, nil
 }
 
 // judge rejects what does not count now.

@@ -3,7 +3,6 @@ package clientcert
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/cache"
 	"github.com/postern-authz/postern/internal/consumer"
+	"github.com/postern-authz/postern/internal/credential/proof"
 	"github.com/postern-authz/postern/internal/gate"
 )
 
@@ -106,7 +106,7 @@ func New(config Config, store consumer.Store, c *cache.Cache[*access.Identity], 
 		cert:      slices.ContainsFunc(config.Headers, func(name string) bool { return strings.EqualFold(name, certHeader) }),
 		roots:     roots,
 		beside:    Headers(),
-		challenge: `ClientCertificate realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(config.Realm) + `"`,
+		challenge: proof.Challenge("ClientCertificate", config.Realm),
 		scope:     scopeOf(config, content, revision),
 		store:     store,
 		cache:     c,
@@ -147,20 +147,5 @@ func (a *Authenticator) Authenticate(ctx context.Context, req *access.Request) (
 
 // refuse passes an error on, with a note for those who ask why.
 func (a *Authenticator) refuse(req *access.Request, err error) (access.Proof, error) {
-	err = a.settle(err)
-	if req.Explain.On() {
-		req.Explain.Note("authenticate", "client_certificate: "+explain(err))
-	}
-	return access.Proof{}, err
-}
-
-func explain(err error) string {
-	var rejected *access.Rejection
-	switch {
-	case errors.Is(err, access.ErrNoCredential):
-		return "no certificate that counts"
-	case errors.As(err, &rejected):
-		return "rejected: " + rejected.Detail
-	}
-	return "failed: " + err.Error()
+	return proof.Refuse(req, access.KindClientCertificate, "no certificate that counts", a.settle(err))
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +73,7 @@ func (a *Authenticator) prove(ctx context.Context, seen *shown, why *access.Expl
 	if !ends.IsZero() && !now.Before(ends) {
 		return proven{}, access.Expired("certificate or credential of consumer " + found[0].Consumer.Name + " expired at " + ends.UTC().Format(time.RFC3339))
 	}
-	return proven{identityOf(found[0]), ends}, nil
+	return proven{found[0].Identity(), ends}, nil
 }
 
 // find looks every name up. All that is found has to be one consumer's.
@@ -105,16 +104,10 @@ func (a *Authenticator) judge(all []*consumer.Found, leaf *x509.Certificate) (en
 		ends = after(leaf)
 	}
 	for _, found := range all {
-		who, what := found.Consumer, found.Credential
-		switch {
-		case !who.Enabled:
-			return ends, access.Invalid("consumer " + who.Name + " is disabled")
-		case !what.Enabled:
-			return ends, access.Invalid("credential " + what.ID + " of consumer " + who.Name + " is disabled")
-		case len(a.config.Environments) > 0 && !slices.Contains(a.config.Environments, who.Environment):
-			return ends, access.Invalid(fmt.Sprintf("consumer %s is of environment %q, which is not believed here", who.Name, who.Environment))
+		if rejection := found.JudgeButTime(a.config.Environments); rejection != nil {
+			return ends, rejection
 		}
-		ends = sooner(ends, what.ExpiresAt)
+		ends = sooner(ends, found.Credential.ExpiresAt)
 	}
 	return ends, nil
 }
@@ -125,16 +118,6 @@ func sooner(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-func identityOf(found *consumer.Found) *access.Identity {
-	return &access.Identity{
-		Consumer:   found.Consumer,
-		Credential: found.Credential,
-		Scopes:     found.Credential.Scopes,
-		Roles:      found.Consumer.Roles,
-		Groups:     found.Consumer.Groups,
-	}
 }
 
 // unknown is the rejection of a certificate that leads to no consumer. The

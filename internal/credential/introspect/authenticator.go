@@ -2,16 +2,15 @@ package introspect
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/cache"
 	"github.com/postern-authz/postern/internal/consumer"
 	"github.com/postern-authz/postern/internal/credential/place"
+	"github.com/postern-authz/postern/internal/credential/proof"
 	"github.com/postern-authz/postern/internal/gate"
 )
 
@@ -41,7 +40,7 @@ func New(config Config, server *Server, store consumer.Store, c *cache.Cache[*ac
 	return &Authenticator{
 		config:    config,
 		places:    place.New(config.In, config.othersToken),
-		challenge: `Bearer realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(config.Realm) + `"`,
+		challenge: proof.Challenge("Bearer", config.Realm),
 		scope:     scopeOf(config, server.config, revision),
 		server:    server,
 		store:     store,
@@ -142,20 +141,6 @@ func malformed(token string) string {
 }
 
 // refuse passes an error on, with a note for those who ask why.
-func (a *Authenticator) refuse(req *access.Request, err error) (access.Proof, error) {
-	if req.Explain.On() {
-		req.Explain.Note("authenticate", "introspection: "+explain(err))
-	}
-	return access.Proof{}, err
-}
-
-func explain(err error) string {
-	var rejected *access.Rejection
-	switch {
-	case errors.Is(err, access.ErrNoCredential):
-		return "no opaque token in any of its places"
-	case errors.As(err, &rejected):
-		return "rejected: " + rejected.Detail
-	}
-	return "failed: " + err.Error()
+func (*Authenticator) refuse(req *access.Request, err error) (access.Proof, error) {
+	return proof.Refuse(req, access.KindIntrospection, "no opaque token in any of its places", err)
 }

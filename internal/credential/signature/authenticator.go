@@ -2,12 +2,11 @@ package signature
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/consumer"
+	"github.com/postern-authz/postern/internal/credential/proof"
 	"github.com/postern-authz/postern/internal/gate"
 )
 
@@ -30,7 +29,7 @@ func New(config Config, store consumer.Store, nonces Nonces, now func() time.Tim
 	return &Authenticator{
 		config:    config.settled(),
 		beside:    map[Dialect][]string{Plain: {signatureHeader, timestampHeader, nonceHeader}},
-		challenge: `Signature realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(config.Realm) + `"`,
+		challenge: proof.Challenge("Signature", config.Realm),
 		store:     store,
 		nonces:    nonces,
 		now:       now,
@@ -61,34 +60,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, req *access.Request) (
 	if req.Explain.On() {
 		req.Explain.Note("authenticate", "signature: the "+string(s.dialect)+" signature is of credential "+found.Credential.ID+" of consumer "+found.Consumer.Name)
 	}
-	return access.Proof{Identity: identityOf(found), From: access.Location{Header: s.header}, Beside: a.beside[s.dialect]}, nil
-}
-
-func identityOf(found *consumer.Found) *access.Identity {
-	return &access.Identity{
-		Consumer:   found.Consumer,
-		Credential: found.Credential,
-		Scopes:     found.Credential.Scopes,
-		Roles:      found.Consumer.Roles,
-		Groups:     found.Consumer.Groups,
-	}
+	return access.Proof{Identity: found.Identity(), From: access.Location{Header: s.header}, Beside: a.beside[s.dialect]}, nil
 }
 
 // refuse passes an error on, with a note for those who ask why.
-func (a *Authenticator) refuse(req *access.Request, err error) (access.Proof, error) {
-	if req.Explain.On() {
-		req.Explain.Note("authenticate", "signature: "+explain(err))
-	}
-	return access.Proof{}, err
-}
-
-func explain(err error) string {
-	var rejected *access.Rejection
-	switch {
-	case errors.Is(err, access.ErrNoCredential):
-		return "no signature in any of its forms"
-	case errors.As(err, &rejected):
-		return "rejected: " + rejected.Detail
-	}
-	return "failed: " + err.Error()
+func (*Authenticator) refuse(req *access.Request, err error) (access.Proof, error) {
+	return proof.Refuse(req, access.KindSignature, "no signature in any of its forms", err)
 }

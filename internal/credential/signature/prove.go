@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"hash"
 	"slices"
-	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/cache"
@@ -51,7 +50,10 @@ func (a *Authenticator) prove(ctx context.Context, s *signed) (*consumer.Found, 
 	if held := s.holds(found.Secret.Reveal()); !held || !names(found, s.algorithm) {
 		return nil, access.Invalid("the signature is not of credential " + found.Credential.ID + " of consumer " + found.Consumer.Name + " under an algorithm of it")
 	}
-	return found, a.judge(found)
+	if rejection := found.Judge(a.config.Environments, a.now()); rejection != nil {
+		return nil, rejection
+	}
+	return found, nil
 }
 
 // fingerprint tells a key id in logs. It is not written out: who sends an API
@@ -80,23 +82,6 @@ func (s *signed) holds(secret []byte) bool {
 	_, _ = mac.Write([]byte(s.head)) // a hash never fails
 	_, _ = mac.Write(s.body)
 	return hmac.Equal(mac.Sum(nil), s.mac)
-}
-
-// judge rejects what is disabled or ended. Only what is good in all else is
-// called expired.
-func (a *Authenticator) judge(found *consumer.Found) error {
-	who, what := found.Consumer, found.Credential
-	switch {
-	case !who.Enabled:
-		return access.Invalid("consumer " + who.Name + " is disabled")
-	case !what.Enabled:
-		return access.Invalid("credential " + what.ID + " of consumer " + who.Name + " is disabled")
-	case len(a.config.Environments) > 0 && !slices.Contains(a.config.Environments, who.Environment):
-		return access.Invalid(fmt.Sprintf("consumer %s is of environment %q, which is not believed here", who.Name, who.Environment))
-	case what.Expired(a.now()):
-		return access.Expired("credential " + what.ID + " of consumer " + who.Name + " expired at " + what.ExpiresAt.UTC().Format(time.RFC3339))
-	}
-	return nil
 }
 
 // spend lets a signature hold once. The name it is remembered by has no
