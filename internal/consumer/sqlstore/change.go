@@ -22,7 +22,7 @@ func (s *Store) View(ctx context.Context, read func(consumer.Reader) error) erro
 		return err
 	}
 	return live.transaction(ctx, live.read, live.one, func(tx *sql.Tx) error {
-		return read(&reader{session{live.database, tx}, live.vault, s.options.Now()})
+		return read(live.reader(tx))
 	})
 }
 
@@ -34,7 +34,7 @@ func (s *Store) Change(ctx context.Context, by consumer.Author, write func(consu
 	}
 	var last consumer.Sequence
 	err = live.transaction(ctx, live.write, nil, func(tx *sql.Tx) error {
-		w := &writer{reader: reader{session{live.database, tx}, live.vault, s.options.Now()}, by: by, keep: s.options.KeepChanges}
+		w := &writer{reader: live.reader(tx), by: by, keep: s.options.KeepChanges}
 		if err := w.begin(ctx); err != nil {
 			return err
 		}
@@ -55,16 +55,21 @@ func (s *Store) Change(ctx context.Context, by consumer.Author, write func(consu
 	return last, nil
 }
 
-// reader implements consumer.Reader in a transaction.
+// reader implements consumer.Reader.
 type reader struct {
 	session
+	live  *live
 	vault *vault
 	now   time.Time
 }
 
+func (l *live) reader(on conn) *reader {
+	return &reader{session{l.database, on}, l, l.vault, l.now()}
+}
+
 // writer implements consumer.Writer in a transaction.
 type writer struct {
-	reader
+	*reader
 	by consumer.Author
 	// keep is Options.KeepChanges.
 	keep int

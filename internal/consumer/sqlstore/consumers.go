@@ -63,6 +63,9 @@ func (r *reader) Consumers(ctx context.Context, q consumer.ConsumerQuery) ([]*co
 	if q.Environment != "" {
 		l.where("c.environment = ?", q.Environment)
 	}
+	if q.Plan != "" {
+		l.where("c.plan <> '' AND lower(c.plan) = ?", fold(q.Plan))
+	}
 	if q.Prefix != "" {
 		l.beginsWith("c.folded", fold(q.Prefix))
 	}

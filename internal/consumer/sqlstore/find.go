@@ -29,7 +29,10 @@ func (s *Store) Find(ctx context.Context, ref consumer.Reference) (*consumer.Fou
 	bounded, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
 	for try := 1; ; try++ {
-		found, err := s.findOnce(bounded, live, ref)
+		found, old, err := live.reader(live.read).find(bounded, ref)
+		if old != nil {
+			s.rewriteLater(old)
+		}
 		switch {
 		case err == nil || errors.Is(err, consumer.ErrNotFound):
 			return found, err
@@ -42,20 +45,28 @@ func (s *Store) Find(ctx context.Context, ref consumer.Reference) (*consumer.Fou
 	}
 }
 
-func (s *Store) findOnce(ctx context.Context, live *live, ref consumer.Reference) (*consumer.Found, error) {
-	if ref.Kind == consumer.ByName {
-		return live.findConsumer(ctx, ref.Value)
-	}
-	found, old, err := live.findCredential(ctx, ref)
-	if old != nil {
-		s.rewriteLater(old)
-	}
+// Find implements consumer.Reader.
+func (r *reader) Find(ctx context.Context, ref consumer.Reference) (*consumer.Found, error) {
+	found, _, err := r.find(ctx, ref)
 	return found, err
 }
 
-func (l *live) findConsumer(ctx context.Context, folded string) (*consumer.Found, error) {
+// find looks up once. Old is set when a credential is kept under a pepper that
+// is not the newest.
+func (r *reader) find(ctx context.Context, ref consumer.Reference) (_ *consumer.Found, old *rewrite, _ error) {
+	switch {
+	case ref.Kind == consumer.ByName:
+		found, err := r.findConsumer(ctx, ref.Value)
+		return found, nil, err
+	case ref.Kind == access.KindAPIKey && ref.Issuer != "": // no key has an issuer, and its HMAC covers none
+		return nil, nil, consumer.ErrNotFound
+	}
+	return r.findCredential(ctx, ref)
+}
+
+func (r *reader) findConsumer(ctx context.Context, folded string) (*consumer.Found, error) {
 	var row consumerRow
-	there, err := l.reading().one(ctx, row.columns(), findConsumer, folded)
+	there, err := r.one(ctx, row.columns(), findConsumer, folded)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +80,7 @@ func (l *live) findConsumer(ctx context.Context, folded string) (*consumer.Found
 	return &consumer.Found{Consumer: &record.Consumer}, nil
 }
 
-// findCredential looks a credential up. Old is set when the credential is kept
-// under a pepper that is not the newest.
-func (l *live) findCredential(ctx context.Context, ref consumer.Reference) (_ *consumer.Found, old *rewrite, _ error) {
+func (r *reader) findCredential(ctx context.Context, ref consumer.Reference) (_ *consumer.Found, old *rewrite, _ error) {
 	var (
 		k     kept
 		row   credentialRow
@@ -79,25 +88,25 @@ func (l *live) findCredential(ctx context.Context, ref consumer.Reference) (_ *c
 	)
 	query := findPublic
 	if ref.Kind == access.KindAPIKey {
-		query = l.findKey
+		query = r.live.findKey
 	}
 	into := append([]any{&k.lookup, &k.pepper, &k.sealed}, row.columns()...)
-	there, err := l.reading().one(ctx, append(into, owner.columns()...), query, anys(l.vault.lookups(ref))...)
+	there, err := r.one(ctx, append(into, owner.columns()...), query, anys(r.vault.lookups(ref))...)
 	if err != nil {
 		return nil, nil, err
 	}
 	if !there {
 		return nil, nil, consumer.ErrNotFound
 	}
-	found, err := l.found(&owner, &row, k)
-	if err != nil || k.pepper == 0 || k.pepper == l.vault.newest().id {
+	found, err := r.found(&owner, &row, k)
+	if err != nil || k.pepper == 0 || k.pepper == r.vault.newest().id {
 		return found, nil, err
 	}
 	row.record.Reference = ref
 	return found, &rewrite{credential: &row.record, old: k}, nil
 }
 
-func (l *live) found(owner *consumerRow, row *credentialRow, k kept) (*consumer.Found, error) {
+func (r *reader) found(owner *consumerRow, row *credentialRow, k kept) (*consumer.Found, error) {
 	record, err := owner.read()
 	if err != nil {
 		return nil, err
@@ -106,7 +115,7 @@ func (l *live) found(owner *consumerRow, row *credentialRow, k kept) (*consumer.
 	if err != nil {
 		return nil, err
 	}
-	if err := l.vault.unseal(credential, k); err != nil {
+	if err := r.vault.unseal(credential, k); err != nil {
 		return nil, err
 	}
 	return rules.FoundOf(record, credential)

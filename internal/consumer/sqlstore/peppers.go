@@ -34,7 +34,7 @@ func (d *database) unlock(ctx context.Context, o Options) (*live, error) {
 		return nil, err
 	}
 	return &live{
-		database: d, vault: v, defaultPepper: len(o.Peppers) == 0,
+		database: d, vault: v, defaultPepper: len(o.Peppers) == 0, now: o.Now,
 		findKey: selectFound + " WHERE k.lookup IN (" + places(len(v.peppers)) + ")",
 	}, nil
 }

@@ -12,10 +12,13 @@ import (
 // session runs statements, each of them bounded in time.
 type session struct {
 	*database
-	conn interface {
-		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	}
+	conn
+}
+
+// conn is what statements are run on: a pool or a transaction.
+type conn interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 // errText: PostgreSQL can't keep such a text, so neither dialect does.
@@ -28,7 +31,7 @@ func (s session) query(ctx context.Context, scan func(*sql.Rows) error, query st
 	}
 	bounded, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	rows, err := s.conn.QueryContext(bounded, query, args...)
+	rows, err := s.QueryContext(bounded, query, args...)
 	if err != nil {
 		return s.fault(ctx, err)
 	}
@@ -58,7 +61,7 @@ func (s session) exec(ctx context.Context, query string, args ...any) (int64, er
 	}
 	bounded, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	result, err := s.conn.ExecContext(bounded, query, args...)
+	result, err := s.ExecContext(bounded, query, args...)
 	if err != nil {
 		return 0, s.fault(ctx, err)
 	}

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ type live struct {
 	defaultPepper bool
 	// findKey asks for as many lookups as there are peppers.
 	findKey string
+	now     func() time.Time
 }
 
 func (l *live) reading() session { return session{l.database, l.read} }
@@ -56,9 +58,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.KeepChanges == 0 {
-		o.KeepChanges = keepChanges
-	}
+	o.KeepChanges = cmp.Or(o.KeepChanges, keepChanges)
 	db, err := openDatabase(o)
 	if err != nil {
 		return nil, err

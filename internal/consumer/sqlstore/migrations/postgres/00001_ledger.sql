@@ -17,6 +17,7 @@ CREATE TABLE consumers (
     updated_at  BIGINT NOT NULL
 );
 CREATE INDEX consumers_environment ON consumers (environment, folded);
+CREATE INDEX consumers_plan ON consumers (lower(plan), folded) WHERE plan <> '';
 
 -- The labels of consumers once more, to find consumers by them.
 CREATE TABLE consumer_labels (

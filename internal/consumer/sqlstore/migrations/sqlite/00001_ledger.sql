@@ -15,6 +15,7 @@ CREATE TABLE consumers (
     updated_at  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX consumers_environment ON consumers (environment, folded);
+CREATE INDEX consumers_plan ON consumers (lower(plan), folded) WHERE plan <> '';
 
 -- The labels of consumers once more, to find consumers by them.
 CREATE TABLE consumer_labels (

@@ -1,0 +1,84 @@
+package sqlstore_test
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/consumer"
+	"github.com/postern-authz/postern/internal/consumer/consumertest"
+	"github.com/postern-authz/postern/internal/consumer/sqlstore"
+)
+
+// dialects are what every test of the store's behaviour runs on.
+func dialects(t *testing.T, run func(*testing.T, func(*testing.T) sqlstore.Options)) {
+	t.Run("sqlite", func(t *testing.T) { run(t, onSQLite) })
+}
+
+func onSQLite(t *testing.T) sqlstore.Options {
+	return options(sqlstore.SQLite, filepath.Join(t.TempDir(), "postern.db"))
+}
+
+func options(driver, dsn string) sqlstore.Options {
+	return sqlstore.Options{Driver: driver, DSN: access.NewSecret(dsn), Now: time.Now, Random: rand.Reader}
+}
+
+func open(t *testing.T, o sqlstore.Options) *sqlstore.Store {
+	t.Helper()
+	store, err := sqlstore.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+func TestStoreConforms(t *testing.T) {
+	dialects(t, func(t *testing.T, on func(*testing.T) sqlstore.Options) {
+		consumertest.Run(t, func(t *testing.T, records []consumertest.Record) consumer.Store {
+			store := open(t, on(t))
+			_, err := store.Change(t.Context(), consumer.Author{Name: "test"}, func(w consumer.Writer) error { return insert(t, w, records) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			return store
+		})
+	})
+}
+
+func insert(t *testing.T, w consumer.Writer, records []consumertest.Record) error {
+	for _, r := range records {
+		if err := w.InsertConsumer(t.Context(), &consumer.Record{Consumer: r.Consumer}); err != nil {
+			return err
+		}
+		for _, c := range r.Credentials {
+			if err := w.InsertCredential(t.Context(), credential(t, r.Consumer.Name, c)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func credential(t *testing.T, owner string, c consumertest.Credential) *consumer.CredentialRecord {
+	record := &consumer.CredentialRecord{
+		Credential: c.Credential, Consumer: owner, Reference: c.Reference,
+		Algorithm: c.Algorithm, Algorithms: c.Algorithms, Secret: c.Secret, Password: c.Password,
+	}
+	if c.PublicKey != nil {
+		der, err := x509.MarshalPKIXPublicKey(c.PublicKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record.PublicKey = string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	}
+	return record
+}
