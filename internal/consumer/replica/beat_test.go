@@ -19,7 +19,7 @@ func TestItTellsThatItLives(t *testing.T) {
 			t.Errorf("%d beats in the time of 4", after-before)
 		}
 		want := consumer.Instance{ID: "i1", Name: "host", Version: "v1", Applied: 7}
-		got := s.ledger.beats[len(s.ledger.beats)-1]
+		got := s.ledger.told()[len(s.ledger.told())-1]
 		if got.StartedAt.IsZero() {
 			t.Error("no time of the start")
 		}
@@ -59,8 +59,8 @@ func TestItLeavesWhenItIsClosed(t *testing.T) {
 		s.Close()
 		_, before := ledger.lastBeat()
 		time.Sleep(time.Minute)
-		if _, after := ledger.lastBeat(); after != before || len(ledger.left) != 1 || ledger.left[0] != "i1" {
-			t.Errorf("left %v, and %d beats after that", ledger.left, after-before)
+		if _, after := ledger.lastBeat(); after != before || len(ledger.hasLeft()) != 1 || ledger.hasLeft()[0] != "i1" {
+			t.Errorf("left %v, and %d beats after that", ledger.hasLeft(), after-before)
 		}
 	})
 }

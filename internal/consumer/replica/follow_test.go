@@ -16,8 +16,8 @@ func TestItBeginsAtTheHeadWithNothingRemembered(t *testing.T) {
 		if got := s.memory.take(); len(got) != 1 || got[0][0] != '*' {
 			t.Errorf("forgot %v, want everything once", got)
 		}
-		if s.Sequence() != 7 || len(s.ledger.follows) != 1 || s.ledger.follows[0] != 7 {
-			t.Errorf("at %d, follows after %v, want 7", s.Sequence(), s.ledger.follows)
+		if s.Sequence() != 7 || len(s.ledger.followed()) != 1 || s.ledger.followed()[0] != 7 {
+			t.Errorf("at %d, follows after %v, want 7", s.Sequence(), s.ledger.followed())
 		}
 	})
 }
@@ -137,7 +137,7 @@ func TestFollowingGoesOnWhereItWas(t *testing.T) {
 		s.memory.take()
 		s.ledger.set(func() { close(s.ledger.feed) })
 		time.Sleep(time.Second)
-		if got := s.ledger.follows; len(got) != 2 || got[1] != 9 {
+		if got := s.ledger.followed(); len(got) != 2 || got[1] != 9 {
 			t.Errorf("follows after %v, want 7 and then 9", got)
 		}
 		forgot(t, s)

@@ -102,14 +102,38 @@ func (l *fakeLedger) Used(_ context.Context, at map[string]time.Time) error {
 	return l.down
 }
 
-// lastBeat is what was told last, and how often something was.
-func (l *fakeLedger) lastBeat() (consumer.Sequence, int) {
+// batches, followed and hasLeft are what it was told, as it stands.
+func (l *fakeLedger) batches() []map[string]time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.beats) == 0 {
+	return slices.Clone(l.used)
+}
+
+func (l *fakeLedger) followed() []consumer.Sequence {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.follows)
+}
+
+func (l *fakeLedger) hasLeft() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.left)
+}
+
+func (l *fakeLedger) told() []consumer.Instance {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.beats)
+}
+
+// lastBeat is what was told last, and how often something was.
+func (l *fakeLedger) lastBeat() (consumer.Sequence, int) {
+	beats := l.told()
+	if len(beats) == 0 {
 		return -1, 0
 	}
-	return l.beats[len(l.beats)-1].Applied, len(l.beats)
+	return beats[len(beats)-1].Applied, len(beats)
 }
 
 // memory is what a Replica makes forget, with how far it was at that time.
@@ -191,6 +215,7 @@ func forgot(t *testing.T, s *stage, want ...string) {
 
 func logged(t *testing.T, s *stage, text string, times int) {
 	t.Helper()
+	synctest.Wait() // nobody writes now
 	if n := strings.Count(s.log.String(), text); n != times {
 		t.Errorf("%q stands %d times in the log, want %d:\n%s", text, n, times, s.log)
 	}

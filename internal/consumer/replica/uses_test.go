@@ -35,17 +35,17 @@ func TestUsesAreWrittenToTheMinute(t *testing.T) {
 		s.Touch("a", noon.Add(20*time.Second))
 		s.Touch("b", noon.Add(40*time.Second))
 		s.Touch("b", noon) // late, and of an earlier minute
-		if len(s.ledger.used) != 0 {
-			t.Errorf("written on a request's way: %v", s.ledger.used)
+		if len(s.ledger.batches()) != 0 {
+			t.Errorf("written on a request's way: %v", s.ledger.batches())
 		}
 		time.Sleep(40 * time.Second)
 		want := map[string]time.Time{"a": time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC), "b": time.Date(2026, 11, 24, 11, 1, 0, 0, time.UTC)}
-		if got := s.ledger.written(); !maps.Equal(got, want) || len(s.ledger.used) != 1 {
-			t.Errorf("written %v in %d writes, want %v in one", got, len(s.ledger.used), want)
+		if got := s.ledger.written(); !maps.Equal(got, want) || len(s.ledger.batches()) != 1 {
+			t.Errorf("written %v in %d writes, want %v in one", got, len(s.ledger.batches()), want)
 		}
 		time.Sleep(time.Minute)
-		if len(s.ledger.used) != 1 {
-			t.Errorf("written again though nothing was used: %v", s.ledger.used)
+		if len(s.ledger.batches()) != 1 {
+			t.Errorf("written again though nothing was used: %v", s.ledger.batches())
 		}
 		s.Touch("a", noon.Add(time.Minute))
 		time.Sleep(40 * time.Second)
@@ -70,7 +70,7 @@ func TestUsesSurviveAnOutage(t *testing.T) {
 		if len(got) != 2500 || !got["k0"].Equal(at.Add(time.Minute)) || !got["k2499"].Equal(at) || s.State().DroppedUses != 0 {
 			t.Errorf("%d were written, %v and %v, %d dropped", len(got), got["k0"], got["k2499"], s.State().DroppedUses)
 		}
-		for _, batch := range s.ledger.used {
+		for _, batch := range s.ledger.batches() {
 			if len(batch) > 1000 {
 				t.Errorf("%d in one write", len(batch))
 			}
