@@ -21,7 +21,10 @@ type changes struct {
 // forget moves a mark to the next number. Of two at once the higher one stays.
 func (c *changes) forget(mark *atomic.Uint64) {
 	number := c.clock.Add(1)
-	for last := mark.Load(); last < number && !mark.CompareAndSwap(last, number); last = mark.Load() {
+	for last := mark.Load(); last < number; last = mark.Load() {
+		if mark.CompareAndSwap(last, number) {
+			return
+		}
 	}
 }
 
