@@ -83,6 +83,9 @@ func (a *applying) tell(item Item, result Result, err error) error {
 
 // consumer applies one consumer, and its credentials if there is one then.
 func (a *applying) consumer(ctx context.Context, p *preparedImport) error {
+	if err := a.plan(ctx, p.Plan); err != nil {
+		return err
+	}
 	item := Item{Kind: "consumer", Consumer: p.Consumer.Name}
 	owner, result, err := a.applyConsumer(ctx, p)
 	if err := a.tell(item, result, err); err != nil {

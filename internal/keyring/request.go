@@ -69,12 +69,15 @@ type PlanChange struct {
 type Import struct {
 	Consumer    rules.Consumer
 	Credentials []rules.Credential
+	// Plan is the one that the consumer is on, if it is to be made or changed
+	// with it. Those that share a plan are told the same.
+	Plan *consumer.Plan
 }
 
 // Outcome tells what Apply did, or would do.
 type Outcome struct {
-	// Items are in the order of what was told: each consumer, then its
-	// credentials.
+	// Items are in the order of what was told: each consumer, before it its plan
+	// if that came with it, then its credentials.
 	Items []Item
 	// Sequence is that of the change; 0 if nothing was written.
 	Sequence consumer.Sequence
@@ -107,9 +110,10 @@ const (
 
 // Item is one thing of an import.
 type Item struct {
-	// Kind is "consumer" or "credential".
+	// Kind is "consumer", "credential" or "plan".
 	Kind string
-	// Consumer is the consumer's name; ID the credential's, where it has one.
+	// Consumer is the consumer's name; ID the credential's, where it has one, or
+	// the plan's name.
 	Consumer, ID string
 	// Credential is the kind of a credential.
 	Credential access.Kind
