@@ -627,3 +627,12 @@ func TestRulesAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// TestPresetIsTheCallersOwn: who adds to a preset changes nobody else's.
+func TestPresetIsTheCallersOwn(t *testing.T) {
+	mine, _ := gate.Preset("apisix")
+	mine["X-Mine"] = "consumer"
+	if again, ok := gate.Preset("apisix"); !ok || again["X-Mine"] != "" {
+		t.Errorf("ok %v, the next one got %v", ok, again)
+	}
+}

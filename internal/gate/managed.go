@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"maps"
 	"sort"
 	"strconv"
 	"strings"
@@ -41,10 +42,11 @@ var presets = map[string]map[string]string{
 	},
 }
 
-// Preset returns the headers of a preset, "apisix" or "kong".
+// Preset returns the headers of a preset, "apisix" or "kong". They are the
+// caller's own to add to.
 func Preset(name string) (map[string]string, bool) {
 	fields, ok := presets[name]
-	return fields, ok
+	return maps.Clone(fields), ok
 }
 
 // Manage makes the managed headers from a map of header to field. The names of

@@ -3,7 +3,6 @@ package policy_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,7 +137,7 @@ func TestUnknownAllowedBuiltin(t *testing.T) {
 }
 
 // A directory is read without its tests, hidden files and files of other
-// kinds; all that was read is watched.
+// kinds.
 func TestDirectory(t *testing.T) {
 	dir := t.TempDir()
 	write := func(path, text string) {
@@ -167,13 +166,6 @@ func TestDirectory(t *testing.T) {
 	}
 	if !decide(t, s, question()).Allowed {
 		t.Error("not allowed by the data")
-	}
-	var want []string
-	for _, path := range []string{"", "authz.rego", "sub", "sub/list", "sub/list/data.yaml"} {
-		want = append(want, filepath.Join(dir, path))
-	}
-	if !slices.Equal(s.Files(), want) {
-		t.Errorf("watched %q, want %q", s.Files(), want)
 	}
 	write("is.rego", "package postern.is\n\nimport rego.v1\n\nit(x) if x == 1")
 	function := problems(t, policy.Options{Directory: dir, Entrypoints: []string{"postern/is/it"}})
@@ -232,8 +224,5 @@ func TestRevision(t *testing.T) {
 	}
 	if r := revision(map[string]string{"a_test.rego": "package a_test"}); r != first {
 		t.Error("a test changed the revision")
-	}
-	if files := embedded(t, maps.Clone(base)).Files(); len(files) != 0 {
-		t.Errorf("embedded files are watched: %q", files)
 	}
 }

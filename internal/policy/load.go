@@ -83,20 +83,6 @@ func (s *source) refuse(path, text string) {
 	}
 }
 
-// watched are the files and directories that the policy was read from, none
-// for embedded files.
-func (s *source) watched() []string {
-	if s.directory == "" {
-		return nil
-	}
-	paths := make([]string, len(s.kept))
-	for i, path := range s.kept {
-		paths[i] = filepath.Join(s.directory, path)
-	}
-	slices.Sort(paths)
-	return paths
-}
-
 // revisionOf is a digest of what was loaded: every module's bytes by name, and
 // the data in canonical JSON.
 func revisionOf(loaded *loader.Result) (string, error) {

@@ -49,7 +49,6 @@ type Snapshot struct {
 	txn         storage.Transaction
 	entrypoints map[string]*entrypoint
 	revision    string
-	watched     []string
 	outward     bool
 	timeout     time.Duration
 	memory      *cache.Cache[access.Decision]
@@ -74,7 +73,6 @@ func Compile(ctx context.Context, o Options) (*Snapshot, error) {
 		return nil, err
 	}
 	s := newSnapshot(o)
-	s.watched = src.watched()
 	if s.revision, err = revisionOf(loaded); err != nil {
 		return nil, problem("data: %v", err)
 	}
@@ -150,10 +148,6 @@ func (s *Snapshot) prepare(names []string, directory string) error {
 // Revision names the modules and data, in hexadecimal digits. Two snapshots of
 // one revision decide alike.
 func (s *Snapshot) Revision() string { return s.revision }
-
-// Files are the files and directories that the policy was read from, for
-// watching; none when it was embedded.
-func (s *Snapshot) Files() []string { return s.watched }
 
 // Forgetful says, by entry point, why its decisions can't be remembered. It
 // has no word on those that can.

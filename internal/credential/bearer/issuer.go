@@ -193,8 +193,7 @@ func (i *issuer) state(now time.Time) IssuerState {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	s := IssuerState{
-		Name: i.config.Name, Issuer: i.config.Issuer, Source: i.source.String(),
-		LastSuccess: i.lastSuccess, Stale: i.lastErr != nil,
+		Name: i.config.Name, LastSuccess: i.lastSuccess, Stale: i.lastErr != nil,
 	}
 	if i.lastErr != nil {
 		s.LastError = i.lastErr.Error()

@@ -20,9 +20,8 @@ type Issuers struct {
 	byIss map[string]*issuer
 	now   func() time.Time
 
-	mu      sync.Mutex
-	version atomic.Uint64
-	prints  atomic.Pointer[string]
+	mu     sync.Mutex
+	prints atomic.Pointer[string]
 
 	client *http.Client
 	ours   bool // the client's transport was made here
@@ -32,9 +31,7 @@ type Issuers struct {
 
 // IssuerState is how an issuer's keys are doing, for people and metrics.
 type IssuerState struct {
-	Name, Issuer string
-	// Source is the file or address that the keys come from.
-	Source string
+	Name string
 	// Keys is how many are believed now; 0 means that the issuer's tokens can't
 	// be judged.
 	Keys        int
@@ -119,14 +116,6 @@ func (s *Issuers) find(iss string) *issuer {
 	return s.byIss[iss]
 }
 
-// Version is a counter that moves with every change of any issuer's keys.
-func (s *Issuers) Version() uint64 {
-	if s == nil {
-		return 0
-	}
-	return s.version.Load()
-}
-
 // keysPrint names the keys that are believed now: what was proven under other
 // keys is not to be found under it.
 func (s *Issuers) keysPrint() string {
@@ -150,7 +139,6 @@ func (s *Issuers) move() {
 	}
 	name := hex.EncodeToString(h.Sum(nil))
 	s.prints.Store(&name)
-	s.version.Add(1)
 }
 
 // Ready names the issuers that have no keys; nil means that every issuer's

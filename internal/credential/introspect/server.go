@@ -1,7 +1,6 @@
 package introspect
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,8 +42,6 @@ type Server struct {
 // State is how a server is doing, for people and metrics.
 type State struct {
 	Name string
-	// Source is the endpoint, or the issuer that it is discovered from.
-	Source string
 	// Open says that the breaker is open: requests with tokens that are not
 	// remembered are faults.
 	Open bool
@@ -84,7 +81,7 @@ func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return State{
-		Name: s.config.Name, Source: cmp.Or(s.config.URL, s.config.Issuer), Open: s.breaker.open(), InFlight: len(s.slots),
+		Name: s.config.Name, Open: s.breaker.open(), InFlight: len(s.slots),
 		Requests: s.asked.Load(), Failures: s.failed.Load(), LastSuccess: s.lastSuccess, LastError: s.lastError,
 	}
 }

@@ -33,7 +33,7 @@ func TestRefuse(t *testing.T) {
 	} {
 		asked := &access.Request{Explain: &access.Explanation{}}
 		for _, req := range []*access.Request{{}, asked} {
-			if found, err := proof.Refuse(req, access.KindAPIKey, "no key", tt.err); err != tt.err || found.Identity != nil { //nolint:errorlint // the very one
+			if found, err := proof.Refuse(req, access.KindAPIKey, "no key", tt.err); err != tt.err || found.Identity != nil {
 				t.Errorf("%v became %v, %v", tt.err, found, err)
 			}
 		}
