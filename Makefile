@@ -27,7 +27,7 @@ GENERATED := $(SCHEMA) $(API)/admin.pb.go $(API)/admin_grpc.pb.go $(API)/admin.p
 ADMIN    := 127.0.0.1:9193
 MOBILE   := demo-mobile-key-0123456789abcdefghijklmnopqrstuv
 
-.PHONY: help run build test test-keycloak bench fuzz lint generate verify tools clean envoy caddy grpcurl nginx haproxy oidc-provider keycloak golangci-lint protobuf protoc-gen FORCE
+.PHONY: help run build test test-keycloak bench fuzz lint generate verify tools clean envoy caddy grpcurl nginx haproxy oidc-provider keycloak postgres golangci-lint protobuf protoc-gen FORCE
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -114,7 +114,7 @@ verify: generate ## Fail when generated files, go.mod or go.sum are not as commi
 	go mod tidy -diff
 	go mod verify
 
-tools: envoy caddy grpcurl nginx haproxy oidc-provider protoc-gen ## Get what the tests need into .tools/ (nginx and haproxy from Debian, as root)
+tools: envoy caddy grpcurl nginx haproxy oidc-provider postgres protoc-gen ## Get what the tests need into .tools/ (nginx, haproxy and PostgreSQL from Debian, as root)
 
 envoy:
 	@if [ -n "$${ENVOY:-}" ] || command -v envoy >/dev/null; then exit 0; fi; \
@@ -159,6 +159,17 @@ nginx haproxy:
 	  echo 'tools: $@ from Debian'; \
 	  export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive; \
 	  apt-get install -y -qq $@ >/dev/null || { apt-get update -qq && apt-get install -y -qq $@ >/dev/null; }; \
+	fi
+
+# The tests make clusters of their own; RUNLEVEL=1 keeps Debian from starting the one that it makes.
+postgres:
+	@if [ -n "$${POSTGRES_BIN:-}" ] || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then echo 'tools: install PostgreSQL by your system'"'"'s means for its tests, and name its programs in $$POSTGRES_BIN'; \
+	elif [ "$$(id -u)" != 0 ]; then echo 'tools: for the tests of PostgreSQL run: sudo apt-get install -y postgresql'; \
+	else \
+	  echo 'tools: PostgreSQL from Debian'; \
+	  export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive; \
+	  apt-get install -y -qq postgresql >/dev/null || { apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; }; \
 	fi
 
 # Node finds modules beside the program that asks for them, so they can't be in .tools/.

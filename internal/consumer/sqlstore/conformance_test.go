@@ -12,11 +12,18 @@ import (
 	"github.com/postern-authz/postern/internal/consumer"
 	"github.com/postern-authz/postern/internal/consumer/consumertest"
 	"github.com/postern-authz/postern/internal/consumer/sqlstore"
+	"github.com/postern-authz/postern/test/harness"
 )
 
 // dialects are what every test of the store's behaviour runs on.
 func dialects(t *testing.T, run func(*testing.T, func(*testing.T) sqlstore.Options)) {
 	t.Run("sqlite", func(t *testing.T) { run(t, onSQLite) })
+	t.Run("postgres", func(t *testing.T) {
+		server := harness.StartPostgres(t)
+		run(t, func(t *testing.T) sqlstore.Options {
+			return options(sqlstore.Postgres, server.DSN(server.Database(t), server.Address))
+		})
+	})
 }
 
 func onSQLite(t *testing.T) sqlstore.Options {
@@ -81,4 +88,10 @@ func credential(t *testing.T, owner string, c consumertest.Credential) *consumer
 		record.PublicKey = string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 	}
 	return record
+}
+
+func TestLedgerConforms(t *testing.T) {
+	dialects(t, func(t *testing.T, on func(*testing.T) sqlstore.Options) {
+		consumertest.RunLedger(t, func(t *testing.T) consumer.Ledger { return open(t, on(t)) })
+	})
 }

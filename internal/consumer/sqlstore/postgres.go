@@ -52,7 +52,7 @@ func openPostgres(o Options) (*database, error) {
 		hold:           " FOR UPDATE",
 		announce:       "NOTIFY " + channel,
 		used: `UPDATE credentials SET last_used_at = u.value::bigint FROM json_each_text($1::json) u
-			WHERE id = u.key AND last_used_at < u.value::bigint`,
+			WHERE credentials.id = u.key AND last_used_at < u.value::bigint`,
 		clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
 		translate: translatePostgres,
 		watch: func(ctx context.Context, ring func()) {

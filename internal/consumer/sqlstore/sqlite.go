@@ -56,7 +56,7 @@ func openSQLite(o Options) (*database, error) {
 		dialect: goose.DialectSQLite3, migrations: "sqlite",
 		lockMigrations: func(context.Context) (func(), error) { return func() {}, nil },
 		used: `UPDATE credentials SET last_used_at = u.value FROM json_each($1) u
-			WHERE id = u.key AND last_used_at < u.value`,
+			WHERE credentials.id = u.key AND last_used_at < u.value`,
 		translate: translateSQLite,
 		watch:     func(ctx context.Context, ring func()) { watchSQLite(ctx, read, ring) },
 		renew:     func() {},
