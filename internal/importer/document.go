@@ -28,6 +28,9 @@ type document struct {
 func (r *reader) parse(format Format, sources []Source) []document {
 	var all []document
 	for i, source := range sources {
+		if _, taken := r.order[source.Name]; !taken {
+			r.order[source.Name] = i
+		}
 		roots, problem := r.roots(source)
 		if problem != nil {
 			r.refuse(*problem)

@@ -42,7 +42,7 @@ func (r *reader) consumer(at field, original string) *draft {
 	r.drafts = append(r.drafts, d)
 	if d.Name != original {
 		d.label(at, originalLabel, original)
-		d.changes(at, "its name there is no name here; policies and upstreams see this one, and the label %s", originalLabel)
+		d.changes(at, "its name there is no name here, or another's in another case; policies and upstreams see this one, and the label %s", originalLabel)
 	}
 	return d
 }
@@ -134,18 +134,23 @@ func (d *draft) finish() {
 	d.note(Comes, "consumer", d.Name, "", d.at.place(), "")
 }
 
-// finishPlans adds the plans that consumers are on, by name.
+// finishPlans adds the plans that consumers are on, by name, and each to its
+// consumers.
 func (r *reader) finishPlans() {
+	byName := map[string]*consumer.Plan{}
 	for _, p := range r.plans {
-		if p.Name != "" && r.used(p.Name) {
-			r.plan.Plans = append(r.plan.Plans, *p)
+		byName[p.Name] = p
+	}
+	used := map[string]bool{}
+	for i := range r.plan.Consumers {
+		c := &r.plan.Consumers[i]
+		if p := byName[c.Consumer.Plan]; p != nil && c.Consumer.Plan != "" {
+			c.Plan, used[p.Name] = p, true
 		}
 	}
-	slices.SortFunc(r.plan.Plans, func(a, b consumer.Plan) int { return strings.Compare(a.Name, b.Name) })
-}
-
-func (r *reader) used(plan string) bool {
-	return slices.ContainsFunc(r.plan.Consumers, func(c keyring.Import) bool { return c.Consumer.Plan == plan })
+	for _, name := range sorted(used) {
+		r.plan.Plans = append(r.plan.Plans, *byName[name])
+	}
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

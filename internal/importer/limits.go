@@ -138,15 +138,35 @@ func (l *limiting) kongAdvanced(at field) {
 	}
 }
 
-// rate adds a rate of a period in seconds.
+// longestRate is the longest period of a rate in seconds; longer ones are
+// quotas of a calendar period.
+const longestRate = 24 * 3600
+
+// calendar are the quotas' periods for what is longer.
+var calendar = []struct {
+	period      string
+	least, most float64 // in days
+}{{"week", 7, 7}, {"month", 28, 31}, {"year", 365, 366}}
+
+// rate adds a limit of a period in seconds.
 func (l *limiting) rate(at field, count int64, seconds float64, burst int64) bool {
-	const longest = 366 * 24 * 3600
-	if count < 1 || !(seconds >= 0.001 && seconds <= longest) {
-		l.cannot(at, "a limit of %d in %gs can't be: expected a count of at least 1 in 0.001 s to 366 days", count, seconds)
+	if count < 1 || burst < 0 || burst > maxNumber || !(seconds >= 0.001) {
+		l.cannot(at, "a limit of %d in %gs can't be: expected a count of at least 1 in at least 0.001 s", count, seconds)
 		return false
 	}
-	l.Rates = append(l.Rates, consumer.Rate{Count: count, Period: time.Duration(seconds * float64(time.Second)), Burst: burst})
-	return true
+	if seconds <= longestRate {
+		l.Rates = append(l.Rates, consumer.Rate{Count: count, Period: time.Duration(seconds * float64(time.Second)), Burst: burst})
+		return true
+	}
+	for _, c := range calendar {
+		if days := seconds / longestRate; days >= c.least && days <= c.most {
+			l.Quotas = append(l.Quotas, consumer.Quota{Count: count, Period: c.period, Hard: true})
+			l.changes(at, "a window of %gs becomes a quota of a calendar %s", seconds, c.period)
+			return true
+		}
+	}
+	l.cannot(at, "a window of %gs can't be: expected at most a day, a week, 28 to 31 days or a year", seconds)
+	return false
 }
 
 // limit puts a consumer on a plan: one of its own where it has limits of its

@@ -1,6 +1,8 @@
 package importer
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +24,8 @@ type reader struct {
 	plans   map[string]*consumer.Plan
 	secrets map[objectName]map[string]string
 	groups  map[string]*group
+	// order is that of the sources by name.
+	order map[string]int
 	// later are the parts that need what other documents say.
 	later []func()
 }
@@ -40,6 +44,7 @@ func newReader(o Options) *reader {
 		Options: o, plan: &Plan{},
 		named: map[string]*draft{}, folded: map[string]*draft{}, taken: map[string]place{},
 		plans: map[string]*consumer.Plan{}, secrets: map[objectName]map[string]string{}, groups: map[string]*group{},
+		order: map[string]int{},
 	}
 }
 
@@ -64,7 +69,18 @@ func (r *reader) finish() {
 		d.finish()
 	}
 	r.finishPlans()
+	r.sortItems()
 }
+
+// sortItems puts the items in the order of the documents, and what is said of a
+// whole consumer before what is said of its parts.
+func (r *reader) sortItems() {
+	slices.SortStableFunc(r.plan.Items, func(a, b Item) int {
+		return cmp.Or(r.order[a.File]-r.order[b.File], a.Line-b.Line, depth[a.Kind]-depth[b.Kind])
+	})
+}
+
+var depth = map[string]int{"credential": 1, "field": 2}
 
 // place is where something stands.
 type place struct {
