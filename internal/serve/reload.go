@@ -43,7 +43,20 @@ func (r *reloader) begin(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	r.put(next)
+	r.tellForgetful(nil)
 	return nil
+}
+
+// tellForgetful logs, once a policy, which entry points decide each request
+// anew and why: it is a matter of speed that nothing else shows.
+func (r *reloader) tellForgetful(last *built) {
+	if last != nil && last.policy.Revision() == r.current.policy.Revision() && reflect.DeepEqual(last.config.Policy, r.current.config.Policy) {
+		return
+	}
+	reasons := r.current.policy.Forgetful()
+	for _, name := range slices.Sorted(maps.Keys(reasons)) {
+		r.logger.Info("decisions of an entry point are not remembered", "entrypoint", name, "why", reasons[name])
+	}
 }
 
 // reload reads all files again and reports whether they are good. What is bad
@@ -62,6 +75,7 @@ func (r *reloader) reload(ctx context.Context) bool {
 	last := r.current
 	r.put(next)
 	last.closeUnless(next)
+	r.tellForgetful(last)
 	if next.revision != last.revision {
 		r.logger.Info("reloaded", "revision", next.revision, "was", last.revision, "consumers", next.consumers.Len())
 	}
