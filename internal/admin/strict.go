@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -245,10 +246,25 @@ func (c *checker) any(path string, first json.Token, depth int) error {
 	case json.Delim('['):
 		return c.list(path, first, depth, c.any)
 	}
-	if text, ok := first.(string); ok {
-		c.whole(path, text)
+	switch value := first.(type) {
+	case string:
+		c.whole(path, value)
+	case json.Number:
+		c.exact(path, value)
 	}
 	return nil
+}
+
+// maxExact is the largest whole number up to which a float64 holds all of them
+// (RFC 8259 section 6).
+const maxExact = 1 << 53
+
+// exact refuses a number that would come back as another one.
+func (c *checker) exact(path string, number json.Number) {
+	value, err := number.Float64()
+	if err != nil || strings.Trim(number.String(), "-0123456789") == "" && math.Abs(value) > maxExact {
+		c.problem(path, "expected a number that a 64-bit float holds")
+	}
 }
 
 // whole refuses the character that encoding/json puts in place of a lone
