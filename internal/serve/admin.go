@@ -6,12 +6,15 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/postern-authz/postern/internal/admin"
 	"github.com/postern-authz/postern/internal/assertion"
+	adminv1 "github.com/postern-authz/postern/proto/postern/admin/v1"
 )
 
-// adminServer answers /healthz, /readyz, /metrics, and the public keys of signed
-// identities.
-func adminServer(status *status, metrics, jwks http.Handler, logger *slog.Logger) *http.Server {
+// adminServer answers /healthz, /readyz, /metrics, the public keys of signed
+// identities, and the admin API: JSON below /v1/ and gRPC, which needs HTTP/2
+// without TLS.
+func adminServer(status *status, metrics, jwks, api http.Handler, logger *slog.Logger) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("ok\n"))
@@ -27,11 +30,18 @@ func adminServer(status *status, metrics, jwks http.Handler, logger *slog.Logger
 	})
 	mux.Handle("GET /metrics", metrics)
 	mux.Handle(assertion.JWKSPath, jwks)
+	mux.Handle(admin.Prefix, api)
+	mux.Handle("/"+adminv1.Admin_ServiceDesc.ServiceName+"/", api)
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Handler:           mux,
+		Protocols:         protocols,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		ReadTimeout:       30 * time.Second, // an import is large
+		WriteTimeout:      90 * time.Second, // a revocation may wait for a minute
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),

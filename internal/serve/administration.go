@@ -45,12 +45,33 @@ func Administration(c *config.Config, l Life) (*admin.Server, error) {
 		return nil, err
 	}
 	return admin.New(admin.Options{
-		Keyring: ring, Tokens: l.Tokens, Hosts: c.Listen.AdminHosts, Import: documents{},
+		Keyring: ring, Tokens: l.Tokens, Hosts: c.Listen.AdminHosts, Import: documents{l.Ledger},
 		Now: time.Now, Random: rand.Reader, Logger: l.Logger,
 	})
 }
 
-// tokens digests those of a configuration.
+// openAPI makes the admin API over the store, or tells that there is none.
+func (s *server) openAPI(stdout io.Writer) (http.Handler, error) {
+	if s.ledger == nil {
+		return http.HandlerFunc(unadministered), nil
+	}
+	tokens := tokensOf(s.config)
+	if len(tokens) == 0 {
+		token, err := startToken(stdout)
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, token)
+	}
+	api, err := Administration(s.config, Life{
+		Ledger: s.ledger.store, Applied: s.ledger.replica.Applied, Tokens: tokens, Logger: s.logger,
+		Declared: func() consumer.Store { return s.reloader.inForce.Load().consumers },
+	})
+	s.reloader.api = api
+	return api, err
+}
+
+// tokensOf digests those of a configuration.
 func tokensOf(c *config.Config) []admin.Token {
 	tokens := make([]admin.Token, len(c.Listen.AdminTokens))
 	for i, t := range c.Listen.AdminTokens {

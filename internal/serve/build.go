@@ -38,6 +38,8 @@ type builder struct {
 	logger   *slog.Logger
 	observer observer
 	caches   *caches
+	// ledger is nil where consumers are in files alone.
+	ledger *ledger
 	// verifier, hasher and nonces are one each for the whole process: what they
 	// bound or remember is the process's.
 	verifier *basic.Verifier
@@ -124,12 +126,13 @@ func (b *builder) finish(next, last *built) (err error) {
 func (b *builder) gateConfig(next *built) gate.Config {
 	c := next.config
 	g := gate.Config{
-		Revision: next.revision,
-		Routes:   c.Routes,
-		Default:  c.Default,
-		Policy:   b.observer.Policy(next.policy),
-		Managed:  c.Identity,
-		Forward:  forwarded(c.Authentication),
+		Revision:  next.revision,
+		Routes:    c.Routes,
+		Default:   c.Default,
+		Policy:    b.observer.Policy(next.policy),
+		Managed:   c.Identity,
+		Forward:   forwarded(c.Authentication),
+		Staleness: b.ledger.staleness(),
 	}
 	if next.signer != nil {
 		g.Assertion = gate.Assertion{Header: c.Assertion.Header, Signer: next.signer}

@@ -49,12 +49,13 @@ func (b *builder) kinds(n *built) map[access.Kind]kind {
 // credential names the request's identity.
 func (b *builder) authenticators(n *built, kinds map[access.Kind]kind) ([]gate.Authenticator, error) {
 	var list []gate.Authenticator
+	store := b.ledger.consumers(n.consumers)
 	for _, name := range n.config.Authentication.Order {
 		k, ok := kinds[name]
 		if !ok {
 			return nil, fmt.Errorf("there is no kind of credential %q", name)
 		}
-		a, err := k.Open(n.consumers, b.caches.proofs, n.provenBy(), b.now)
+		a, err := k.Open(store, b.caches.proofs, n.provenBy(), b.now)
 		if err != nil {
 			return nil, err
 		}

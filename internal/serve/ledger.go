@@ -108,3 +108,34 @@ func (u uses) Record(req *access.Request, verdict *access.Verdict, took time.Dur
 	}
 	u.Recorder.Record(req, verdict, took)
 }
+
+// StoreReport is the state of the store of consumers.
+type StoreReport struct {
+	// Reached: it was, since the start.
+	Reached bool `json:"reached"`
+	// Sequence is the last change that is applied here.
+	Sequence consumer.Sequence `json:"sequence"`
+	// Staleness is how long ago it was last certain that nothing is missing, in
+	// seconds; absent before Reached.
+	Staleness *float64 `json:"staleness_seconds,omitempty"`
+	Error     string   `json:"error,omitempty"`
+}
+
+// report is nil where consumers are in files alone.
+func (l *ledger) report() *StoreReport {
+	if l == nil {
+		return nil
+	}
+	s := l.replica.State()
+	r := &StoreReport{Reached: s.Begun, Sequence: s.Sequence}
+	if s.Begun {
+		seconds := s.Staleness.Seconds()
+		r.Staleness = &seconds
+	}
+	if s.Failure != nil {
+		r.Error = s.Failure.Error()
+	} else if err := l.store.State().Err; err != nil {
+		r.Error = err.Error()
+	}
+	return r
+}

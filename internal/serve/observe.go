@@ -30,7 +30,26 @@ func (s *server) observe() error {
 	})
 	s.telemetry.ObserveIssuers(s.issuerStates)
 	s.telemetry.ObserveIntrospection(s.introspectionStates)
-	return s.observePasswords()
+	return errors.Join(s.observePasswords(), s.observeStore())
+}
+
+// observeStore exports how far this process is behind the store of consumers.
+func (s *server) observeStore() error {
+	if s.ledger == nil {
+		return nil
+	}
+	state := s.ledger.replica.State
+	return errors.Join(
+		s.telemetry.ObserveNumber("postern.store.sequence", "The last change of the store of consumers that is applied here.", func() int64 { return int64(state().Sequence) }),
+		s.telemetry.ObserveNumber("postern.store.staleness_ms", "Milliseconds since it was last certain that no change is missing; -1 before the store was reached.", func() int64 {
+			now := state()
+			if !now.Begun {
+				return -1
+			}
+			return now.Staleness.Milliseconds()
+		}),
+		s.telemetry.ObserveNumber("postern.store.uses_dropped", "Uses of credentials that were not written, for want of room, since the start.", func() int64 { return state().DroppedUses }),
+	)
 }
 
 // observePasswords exports how busy the verification of passwords is.

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/postern-authz/postern/internal/admin"
 	"github.com/postern-authz/postern/internal/assertion"
 	"github.com/postern-authz/postern/internal/config"
 	"github.com/postern-authz/postern/internal/gate"
@@ -31,6 +32,10 @@ type reloader struct {
 
 	// signer is the one in force, nil when no identity is signed.
 	signer atomic.Pointer[assertion.Signer]
+	// inForce is what was built last, for those who need not wait for a reload.
+	inForce atomic.Pointer[built]
+	// api takes its tokens anew; nil without one.
+	api *admin.Server
 
 	mu      sync.Mutex
 	current *built
@@ -82,8 +87,9 @@ func (r *reloader) reload(ctx context.Context) bool {
 	if next.consumers.Len() == 0 && last.consumers.Len() > 0 {
 		r.logger.Warn("no consumer is left: the patterns of consumers.files match nothing, or empty files")
 	}
+	r.takeTokens(next.config)
 	if r.needsRestart(next.config) {
-		r.logger.Warn("listen, cache, telemetry, the bounds of passwords or a higher clock_skew need a restart")
+		r.logger.Warn("listen, consumers.store and keys, cache, telemetry, the bounds of passwords or a higher clock_skew need a restart")
 	}
 	return true
 }
@@ -98,16 +104,31 @@ func (r *reloader) read(ctx context.Context) (*built, error) {
 
 func (r *reloader) put(next *built) {
 	r.current = next
+	r.inForce.Store(next)
 	r.signer.Store(next.signer) // its keys are there before anything is signed with them
 	r.gate.Swap(next.rules)
 	r.status.loaded(next.revision, r.builder.now(), next)
 }
 
+// takeTokens gives the admin API the tokens of a configuration that has some. One
+// that has lost its last leaves those of before: the start's own is printed once.
+func (r *reloader) takeTokens(c *config.Config) {
+	if r.api == nil || len(c.Listen.AdminTokens) == 0 {
+		return
+	}
+	if err := r.api.SetTokens(tokensOf(c)); err != nil {
+		r.logger.Error("the admin API keeps its tokens", "error", err.Error())
+	}
+}
+
 // needsRestart reports a change of what a reload leaves as it was at the start.
 func (r *reloader) needsRestart(c *config.Config) bool {
-	a, b := r.started, c
-	return !reflect.DeepEqual(a.Listen, b.Listen) || !reflect.DeepEqual(a.Cache, b.Cache) || !reflect.DeepEqual(a.Telemetry, b.Telemetry) ||
-		!reflect.DeepEqual(a.Authentication.Basic.Verifier, b.Authentication.Basic.Verifier) || skewOf(b) > skewOf(a)
+	a, b := *r.started, *c
+	if len(b.Listen.AdminTokens) > 0 && len(a.Listen.AdminTokens) > 0 {
+		a.Listen.AdminTokens = b.Listen.AdminTokens // taken anew
+	}
+	return !reflect.DeepEqual(a.Listen, b.Listen) || !reflect.DeepEqual(a.Consumers.Store, b.Consumers.Store) || a.Consumers.Keys != b.Consumers.Keys || !reflect.DeepEqual(a.Cache, b.Cache) || !reflect.DeepEqual(a.Telemetry, b.Telemetry) ||
+		!reflect.DeepEqual(a.Authentication.Basic.Verifier, b.Authentication.Basic.Verifier) || skewOf(&b) > skewOf(&a)
 }
 
 // folders are those whose changes lead to a reload.

@@ -66,6 +66,7 @@ type server struct {
 	telemetry *telemetry.Telemetry
 	logger    *slog.Logger
 	caches    *caches
+	ledger    *ledger
 	status    *status
 	reloader  *reloader
 	listeners []net.Listener
@@ -82,6 +83,9 @@ func open(ctx context.Context, o Options) (*server, error) {
 		return nil, err
 	}
 	s := &server{config: withAddresses(c, o), status: newStatus()}
+	if !s.config.Listen.Guarded() {
+		return nil, fmt.Errorf("the admin listener at %s is within reach of other machines, so the API there needs listen.admin.tokens", s.config.Listen.Admin.Address)
+	}
 	if err := s.assemble(ctx, o, c); err != nil {
 		s.close(ctx)
 		return nil, err
@@ -120,11 +124,16 @@ func (s *server) assemble(ctx context.Context, o Options, loaded *config.Config)
 	if s.caches, err = openCaches(s.config.Cache, time.Now); err != nil {
 		return err
 	}
+	if s.ledger, err = openLedger(ctx, s.config.Consumers.Store, s.caches, o.Version, s.logger); err != nil {
+		return err
+	}
 	b, err := newBuilder(s.config, o.Env, s.caches, s.telemetry, s.logger)
 	if err != nil {
 		return err
 	}
-	g := gate.New(s.telemetry.Recorder(), time.Now, newDecisionID)
+	b.ledger = s.ledger
+	s.status.follow(s.ledger)
+	g := gate.New(s.ledger.recorder(s.telemetry.Recorder()), time.Now, newDecisionID)
 	s.reloader = &reloader{
 		path: o.ConfigPath, started: loaded, gate: g, status: s.status, reloaded: s.telemetry.Reloaded, logger: s.logger, builder: b,
 	}
@@ -132,6 +141,9 @@ func (s *server) assemble(ctx context.Context, o Options, loaded *config.Config)
 		return err
 	}
 	if err := s.observe(); err != nil {
+		return err
+	}
+	if err := s.administer(o.Stdout); err != nil {
 		return err
 	}
 	return s.openDoors(s.telemetry.Checker(g))
@@ -164,7 +176,16 @@ func (s *server) openDoors(checker telemetry.Checker) error {
 			return fmt.Errorf("listen.http.tls: %w", err)
 		}
 	}
-	s.admin = adminServer(s.status, s.telemetry.MetricsHandler(), assertion.JWKSHandler(s.reloader.signer.Load), s.logger)
+	return nil
+}
+
+// administer makes the admin listener's server.
+func (s *server) administer(stdout io.Writer) error {
+	api, err := s.openAPI(stdout)
+	if err != nil {
+		return err
+	}
+	s.admin = adminServer(s.status, s.telemetry.MetricsHandler(), assertion.JWKSHandler(s.reloader.signer.Load), api, s.logger)
 	return nil
 }
 
@@ -269,6 +290,7 @@ func (s *server) close(ctx context.Context) {
 	if s.reloader != nil {
 		s.reloader.close()
 	}
+	s.ledger.close(s.logger)
 	if s.telemetry != nil {
 		s.flush(context.WithoutCancel(ctx))
 	}

@@ -27,6 +27,9 @@ type Report struct {
 	// Introspection tells of the server that is asked about opaque tokens. It
 	// does not make the process unready: every other credential goes on.
 	Introspection *IntrospectionReport `json:"introspection,omitempty"`
+	// Store tells of the store of consumers. The process is not ready until it
+	// was reached once; after that it goes on with what it remembers.
+	Store *StoreReport `json:"store,omitempty"`
 }
 
 // IssuerReport is the state of one issuer's key set.
@@ -67,12 +70,20 @@ type status struct {
 	mu     sync.Mutex
 	report Report
 	asked  neighbours
+	ledger *ledger
 }
 
 func newStatus() *status {
 	s := &status{health: health.NewServer(), asked: &built{}}
 	s.tell(false)
 	return s
+}
+
+// follow makes readiness depend on a store of consumers, nil for none.
+func (s *status) follow(l *ledger) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ledger = l
 }
 
 // services are the names that health may be asked for.
@@ -120,6 +131,9 @@ func (s *status) read() Report {
 	r := s.report
 	r.Issuers, r.Introspection = s.asked.issuerReports(), s.asked.introspectionReport()
 	r.Ready = r.Revision != "" && !r.Draining
+	if r.Store = s.ledger.report(); r.Store != nil {
+		r.Ready = r.Ready && r.Store.Reached
+	}
 	for _, issuer := range r.Issuers {
 		r.Ready = r.Ready && issuer.Ready
 	}
