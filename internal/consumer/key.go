@@ -45,6 +45,17 @@ func LooksLikeKey(value string) bool {
 	return string(sum[:]) == value[len(covered):] && isBase62(body) && isHead(head)
 }
 
+// Mistyped reports whether a value is as long and as written as a key that
+// Postern makes with that prefix, but has another checksum: nobody was ever
+// given it, so there is no need to look it up.
+func Mistyped(value, prefix string) bool {
+	if prefix == "" || !strings.HasPrefix(value, prefix+"_") || len(value) <= bodyLength || len(value) > maxKeyLength {
+		return false
+	}
+	head, body := value[:len(value)-bodyLength], value[len(value)-bodyLength:]
+	return isHead(head) && isBase62(body) && !LooksLikeKey(value)
+}
+
 // NewKey makes a key from 41 bytes of randomness.
 func NewKey(prefix, environment string, random io.Reader) (access.Secret, error) {
 	head := prefix + "_" + environment + "_"

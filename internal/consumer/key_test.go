@@ -41,6 +41,28 @@ func TestLooksLikeKey(t *testing.T) {
 	}
 }
 
+func TestMistyped(t *testing.T) {
+	changed := strings.Replace(known, "0A1b", "0A1c", 1)
+	for name, c := range map[string]struct {
+		value, prefix string
+		want          bool
+	}{
+		"good":                    {known, "postern", false},
+		"a character changed":     {changed, "postern", true},
+		"the checksum changed":    {known[:len(known)-1] + "0", "postern", true},
+		"of another prefix":       {changed, "acme", false},
+		"no prefix configured":    {changed, "", false},
+		"cut":                     {changed[:len(changed)-1], "postern", false},
+		"too long":                {changed + "0", "postern", false},
+		"no base62":               {strings.Replace(changed, "0A1c", "0A-c", 1), "postern", false},
+		"another form of the end": {"postern_prod_" + strings.Repeat("é", 30) + "a", "postern", false},
+	} {
+		if got := consumer.Mistyped(c.value, c.prefix); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestNewKeyHasItsForm(t *testing.T) {
 	for _, random := range []io.Reader{
 		rand.Reader,

@@ -80,7 +80,7 @@ func keys(c *config.Config) apikey.Config {
 	for i, l := range c.Authentication.APIKey.In {
 		in[i] = apikey.Location(l)
 	}
-	keys := apikey.Config{In: in, Realm: realm, Environments: c.Consumers.Environments}
+	keys := apikey.Config{In: in, Realm: realm, Prefix: c.Consumers.Keys.Prefix, Environments: c.Consumers.Environments}
 	if plainSignatures(c.Authentication) {
 		keys.Yields = signature.IsPlain
 	}

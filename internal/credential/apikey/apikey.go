@@ -40,6 +40,9 @@ type Config struct {
 	// Environments are the environments whose consumers are believed; none
 	// means that all are.
 	Environments []string
+	// Prefix begins the keys that are made here. One of them whose checksum is
+	// wrong is refused without looking it up; empty: every key is looked up.
+	Prefix string
 	// Yields reports that the header X-API-Key of a request is another kind's:
 	// a signed request has its key's id there. The other places count as ever.
 	// nil yields nothing.
@@ -51,6 +54,7 @@ type Authenticator struct {
 	places       []place
 	yields       func(access.Headers) bool
 	challenge    string
+	prefix       string
 	environments []string
 	scope        string
 	store        consumer.Store
@@ -68,6 +72,7 @@ func New(config Config, store consumer.Store, c *cache.Cache[*access.Identity], 
 		places:       placesOf(config.In),
 		yields:       config.Yields,
 		challenge:    proof.Challenge("ApiKey", config.Realm),
+		prefix:       config.Prefix,
 		environments: config.Environments,
 		scope:        scopeOf(revision, config.Environments),
 		store:        store,

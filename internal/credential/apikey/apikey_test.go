@@ -2,6 +2,7 @@ package apikey_test
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -391,6 +392,25 @@ func TestMalformedKeysNeverReachTheStore(t *testing.T) {
 	}
 	if b.store.finds.Load() != 0 {
 		t.Error("the store was asked")
+	}
+}
+
+func TestMistypedKeysAreNotLookedUp(t *testing.T) {
+	b := setUp(t, apikey.Config{In: everywhere, Prefix: "postern"}, 1<<20)
+	key, err := consumer.NewKey("postern", "prod", rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, mistyped := range []string{strings.Replace(string(key.Reveal()), "prod", "test", 1), strings.ReplaceAll(string(key.Reveal()), "_prod_", "_dev_")} {
+		if got := answer(b.Authenticate(context.Background(), headers("x-api-key: "+mistyped))); got != "invalid" {
+			t.Errorf("%d: got %s", i, got)
+		}
+	}
+	if b.store.finds.Load() != 0 {
+		t.Error("the store was asked")
+	}
+	if got := answer(b.Authenticate(context.Background(), headers("x-api-key: "+string(key.Reveal())))); got != "invalid" || b.store.finds.Load() != 1 {
+		t.Errorf("a well-formed key: got %s, %d finds", got, b.store.finds.Load())
 	}
 }
 

@@ -50,6 +50,9 @@ func scopeOf(revision string, environments []string) string {
 
 // identify says whose key it is, from memory where it can.
 func (a *Authenticator) identify(ctx context.Context, key string) (*access.Identity, error) {
+	if consumer.Mistyped(key, a.prefix) {
+		return nil, access.Invalid("the key's checksum is wrong: it was mistyped or made up")
+	}
 	sum := digestOf(key)
 	name := cache.Digest(string(access.KindAPIKey), a.scope, string(sum[:]))
 	if identity, err, ok := a.cache.Get(name); ok {
