@@ -2,7 +2,7 @@ package apikey_test
 
 import (
 	"context"
-	"crypto/rand"
+	crand "crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -397,7 +397,7 @@ func TestMalformedKeysNeverReachTheStore(t *testing.T) {
 
 func TestMistypedKeysAreNotLookedUp(t *testing.T) {
 	b := setUp(t, apikey.Config{In: everywhere, Prefix: "postern"}, 1<<20)
-	key, err := consumer.NewKey("postern", "prod", rand.Reader)
+	key, err := consumer.NewKey("postern", "prod", crand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
