@@ -255,14 +255,14 @@ func (c *checker) any(path string, first json.Token, depth int) error {
 	return nil
 }
 
-// maxExact is the largest whole number up to which a float64 holds all of them
+// maxExact is the whole number below which a float64 holds all of them
 // (RFC 8259 section 6).
 const maxExact = 1 << 53
 
 // exact refuses a number that would come back as another one.
 func (c *checker) exact(path string, number json.Number) {
 	value, err := number.Float64()
-	if err != nil || strings.Trim(number.String(), "-0123456789") == "" && math.Abs(value) > maxExact {
+	if err != nil || strings.Trim(number.String(), "-0123456789") == "" && math.Abs(value) >= maxExact {
 		c.problem(path, "expected a number that a 64-bit float holds")
 	}
 }
