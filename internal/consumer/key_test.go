@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/consumer"
 )
 
@@ -127,6 +128,20 @@ func TestValidUsername(t *testing.T) {
 	} {
 		if got := consumer.ValidUsername(name); got != want {
 			t.Errorf("ValidUsername(%q) = %v", name, got)
+		}
+	}
+}
+
+func TestShowKey(t *testing.T) {
+	for key, want := range map[string][3]string{
+		known:                  {"0A1b2C3d4E5f", "postern_prod_0A1b2C3d4E5f", "0XpK"},
+		known[:len(known)-1]:   {"", "", "X0Xp"},
+		"a-foreign-key-012345": {"", "", "2345"},
+		"abc":                  {"", "", "abc"},
+	} {
+		id, prefix, lastFour := consumer.ShowKey(access.NewSecret(key))
+		if got := [3]string{id, prefix, lastFour}; got != want {
+			t.Errorf("%s: %q, want %q", key, got, want)
 		}
 	}
 }

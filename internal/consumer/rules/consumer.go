@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"maps"
 	"net/netip"
 	"regexp"
@@ -57,6 +58,7 @@ func (c *Consumer) Read(w Written) (*access.Consumer, []Problem) {
 	if c.Plan != "" && !consumer.ValidName(c.Plan) {
 		r.refuse("plan", nameForm)
 	}
+	r.attributes(c.Attributes)
 	return &access.Consumer{
 		Name: c.Name, DisplayName: c.DisplayName, Environment: c.Environment,
 		Enabled: c.Enabled == nil || *c.Enabled,
@@ -89,11 +91,18 @@ func (r *reader) labels(labels map[string]string) {
 	}
 }
 
-// ReadConstraints checks the constraints of a credential or consumer.
-func ReadConstraints(c *Constraints) (*access.Constraints, []Problem) {
-	r := &reader{}
-	read := r.constraints(c)
-	return read, r.problems
+// attributes go with every decision's input, so they are bounded.
+func (r *reader) attributes(attributes map[string]any) {
+	if len(attributes) == 0 {
+		return
+	}
+	data, err := json.Marshal(attributes)
+	switch {
+	case err != nil:
+		r.refuse("attributes", "hold what JSON does not know")
+	case len(data) > maxAttributes:
+		r.refuse("attributes", "have %d bytes as JSON; expected at most %d", len(data), maxAttributes)
+	}
 }
 
 // constraints are nil when there are none. What is written and empty was meant

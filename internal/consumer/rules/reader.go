@@ -18,11 +18,12 @@ var (
 	methodForm = regexp.MustCompile("^[A-Z0-9!#$%&'*+.^_`|~-]{1,32}$")
 )
 
-// maxText and maxItems bound what one record can carry: a text in bytes, a list
-// or mapping in items.
+// What one record can carry: a text in bytes, a list or mapping in items, and
+// attributes as JSON in bytes.
 const (
-	maxText  = 256
-	maxItems = 256
+	maxText       = 256
+	maxItems      = 256
+	maxAttributes = 64 << 10
 )
 
 const nameForm = "expected ASCII letters, digits, '.', '_' and '-', at most 128"
