@@ -80,8 +80,8 @@ func headers(lines []access.Header) []header {
 }
 
 func (a answer) write(w io.Writer, form output) error {
-	if form == asJSON {
-		return writeJSON(w, a)
+	if form != text {
+		return form.write(w, a)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {

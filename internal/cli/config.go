@@ -51,9 +51,9 @@ type problem struct {
 func tellProblems(cmd *cobra.Command, form output, path string, err error) error {
 	problems := problemsOf(err)
 	switch {
-	case form == asJSON:
+	case form != text:
 		report := map[string]any{"valid": err == nil, "problems": problems}
-		if err := writeJSON(cmd.OutOrStdout(), report); err != nil {
+		if err := form.write(cmd.OutOrStdout(), report); err != nil {
 			return err
 		}
 	case err == nil:

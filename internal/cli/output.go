@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,21 +10,31 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 )
 
-// output is the form of an answer: text for people or JSON for machines.
+// output is the form of an answer: text for people, JSON or YAML for machines.
 type output string
 
 // The forms.
 const (
 	text   output = "text"
 	asJSON output = "json"
+	asYAML output = "yaml"
 )
 
 func outputFlag(cmd *cobra.Command) *output {
 	o := text
-	cmd.Flags().VarP(&o, "output", "o", "text, or json for machines")
+	cmd.Flags().VarP(&o, "output", "o", "text, or json or yaml for machines")
+	completeOutput(cmd)
 	return &o
+}
+
+// completeOutput lets the shell complete the forms.
+func completeOutput(cmd *cobra.Command) {
+	forms := []cobra.Completion{string(text), string(asJSON), string(asYAML)}
+	// The flag is there: its caller made it.
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // String implements pflag.Value.
@@ -34,18 +45,81 @@ func (*output) Type() string { return "form" }
 
 // Set implements pflag.Value.
 func (o *output) Set(s string) error {
-	if s != string(text) && s != string(asJSON) {
-		return fmt.Errorf("%q is not a form; expected text or json", s)
+	switch form := output(s); form {
+	case text, asJSON, asYAML:
+		*o = form
+		return nil
 	}
-	*o = output(s)
-	return nil
+	return fmt.Errorf("%q is not a form; expected text, json or yaml", s)
 }
 
-func writeJSON(w io.Writer, value any) error {
-	e := json.NewEncoder(w)
+// write writes a value for machines.
+func (o output) write(w io.Writer, value any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(value)
+	if err := e.Encode(value); err != nil {
+		return err
+	}
+	if o == asYAML {
+		return writeYAML(w, &b)
+	}
+	_, err := b.WriteTo(w)
+	return err
+}
+
+// writeYAML writes JSON as YAML, with its members in their order.
+func writeYAML(w io.Writer, document io.Reader) error {
+	d := json.NewDecoder(document)
+	d.UseNumber()
+	node, err := yamlNode(d)
+	if err != nil {
+		return err
+	}
+	e := yaml.NewEncoder(w)
+	e.SetIndent(2)
+	if err := e.Encode(node); err != nil {
+		return err
+	}
+	return e.Close()
+}
+
+// yamlNode reads the next JSON value.
+func yamlNode(d *json.Decoder) (*yaml.Node, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('{'):
+		return yamlNodes(d, &yaml.Node{Kind: yaml.MappingNode})
+	case json.Delim('['):
+		return yamlNodes(d, &yaml.Node{Kind: yaml.SequenceNode})
+	}
+	scalar := &yaml.Node{}
+	if number, ok := token.(json.Number); ok {
+		scalar.Kind, scalar.Value = yaml.ScalarNode, number.String()
+		return scalar, nil
+	}
+	return scalar, scalar.Encode(token)
+}
+
+// yamlNodes reads what is in an object or array up to its end. An object's
+// names and values follow each other in both forms.
+func yamlNodes(d *json.Decoder, into *yaml.Node) (*yaml.Node, error) {
+	for d.More() {
+		item, err := yamlNode(d)
+		if err != nil {
+			return nil, err
+		}
+		into.Content = append(into.Content, item)
+	}
+	if len(into.Content) == 0 {
+		into.Style = yaml.FlowStyle // {} and [] have no other
+	}
+	_, err := d.Token()
+	return into, err
 }
 
 // printable escapes what a terminal could take for more than text: what is

@@ -53,6 +53,8 @@ func newRoot() *cobra.Command {
 		RunE:          needsCommand,
 	}
 	root.AddCommand(newServe(), newCheck(), newConfig(), newVersion())
+	root.AddCommand(newConsumer(), newKey(), newCredential(), newApplication(), newGrant(), newPlan(),
+		newAudit(), newInstance(), newImport(), newExport())
 	return root
 }
 
@@ -81,7 +83,7 @@ func (e exit) Unwrap() error { return e.err }
 // tell keeps several problems one a line, each with its file and line in front.
 func (e exit) tell(w io.Writer) {
 	switch {
-	case e.err == nil:
+	case e.err == nil, tellRefusal(w, e.err):
 	case strings.Contains(e.Error(), "\n"):
 		_, _ = fmt.Fprintf(w, "postern: there are several problems:\n%v\n", e.err)
 	default:

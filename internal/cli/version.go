@@ -49,8 +49,8 @@ func newVersion() *cobra.Command {
 	form := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		b := readBuild()
-		if *form == asJSON {
-			return writeJSON(cmd.OutOrStdout(), b)
+		if *form != text {
+			return form.write(cmd.OutOrStdout(), b)
 		}
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "postern %s (%s)\n", cmp.Or(b.Version, "unknown"), b.Go)
 		return err
