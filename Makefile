@@ -37,7 +37,7 @@ build: bin/postern ## Build bin/postern
 bin/postern: FORCE
 	@go build -trimpath -ldflags '-s -w' -o $@ ./cmd/postern
 
-run: build $(TOOLS)/envoy.protoset ## Start Postern on deploy/example and show three requests to try; Ctrl-C ends it
+run: build $(TOOLS)/envoy.protoset ## Start Postern on deploy/example and show what to try; Ctrl-C ends it
 	@bin/postern serve --config deploy/example/postern.yaml & pid=$$!; \
 	trap 'kill $$pid 2>/dev/null || true; wait $$pid || true' EXIT; \
 	trap 'exit 0' INT TERM; \
@@ -60,6 +60,10 @@ Postern is ready: gRPC 127.0.0.1:9191, forward-auth 127.0.0.1:9192, admin $(ADMI
 
   # denied (401): no credential
   curl -i http://127.0.0.1:9192/forward-auth/traefik -H 'X-Forwarded-Method: GET' -H 'X-Forwarded-Uri: /orders/42' -H 'X-Forwarded-Host: api.example.com'
+
+  # a key of your own, which the running Postern takes at once (a new API_KEY is printed once)
+  bin/postern consumer create my-app --config deploy/example/postern.yaml
+  bin/postern key create --consumer my-app --config deploy/example/postern.yaml
 
   # who am I: what the upstream would be told
   curl -s -o /dev/null -D - http://127.0.0.1:9192/forward-auth/traefik -H 'X-Forwarded-Method: GET' -H 'X-Forwarded-Uri: /legacy/me' -H 'X-Forwarded-Host: api.example.com' -H 'X-API-Key: $(MOBILE)' | grep -iE '^x-'

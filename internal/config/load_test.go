@@ -146,6 +146,7 @@ func TestExampleIsTheDefaultsAndItsRoutes(t *testing.T) {
 	legacy.Entrypoint = "envoy/authz/allow"
 	want.Routes = []gate.Route{health, admin, order, payments, legacy}
 	want.Consumers.Files = []string{filepath.Join(folder, "consumers", "*.yaml")}
+	want.Consumers.Store = &config.Store{Driver: "sqlite", DSN: access.NewSecret(filepath.Join(folder, "postern.db"))}
 	want.Policy.Directory = filepath.Join(folder, "policies")
 	want.Policy.Entrypoints = []string{"postern/authz/allow", "envoy/authz/allow"}
 	want.Authentication.JWT.Issuers = []config.Issuer{{

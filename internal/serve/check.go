@@ -2,11 +2,15 @@ package serve
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/config"
+	"github.com/postern-authz/postern/internal/consumer/sqlstore"
 	"github.com/postern-authz/postern/internal/gate"
 )
 
@@ -28,7 +32,16 @@ func (plain) Record(*access.Request, *access.Verdict, time.Duration) {}
 // and tells the steps to the verdict. An error is about the configuration: what
 // goes wrong with the request is a verdict.
 func Check(ctx context.Context, o CheckOptions) (*access.Verdict, *access.Explanation, error) {
-	next, err := buildOnce(ctx, o.ConfigPath, o.Env)
+	c, err := config.Load(o.ConfigPath, o.Env)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := lookInto(ctx, c.Consumers.Store)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer store.close(quiet())
+	next, err := buildOnce(ctx, c, store, o.Env)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -48,7 +61,11 @@ func Check(ctx context.Context, o CheckOptions) (*access.Verdict, *access.Explan
 // Validate builds everything that Run would, short of listening and fetching
 // keys. Its error names every problem that was found.
 func Validate(ctx context.Context, o Options) error {
-	next, err := buildOnce(ctx, o.ConfigPath, o.Env)
+	c, err := config.Load(o.ConfigPath, o.Env)
+	if err != nil {
+		return err
+	}
+	next, err := buildOnce(ctx, c, nil, o.Env)
 	if err != nil {
 		return err
 	}
@@ -56,19 +73,36 @@ func Validate(ctx context.Context, o Options) error {
 	return nil
 }
 
-func buildOnce(ctx context.Context, path string, env func(string) (string, bool)) (*built, error) {
-	c, err := config.Load(path, env)
+// lookInto opens a store to look into it, beside the process that serves from
+// it. One that was not made yet is not made here: nobody is in it.
+func lookInto(ctx context.Context, c *config.Store) (*ledger, error) {
+	if c == nil {
+		return nil, nil
+	}
+	if c.Driver == sqlstore.SQLite {
+		if _, err := os.Stat(string(c.DSN.Reveal())); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+	}
+	store, err := OpenStore(ctx, c, true, quiet())
 	if err != nil {
 		return nil, err
 	}
+	return &ledger{store: store}, nil
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func buildOnce(ctx context.Context, c *config.Config, store *ledger, env func(string) (string, bool)) (*built, error) {
 	off, err := openCaches(config.Cache{}, time.Now)
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBuilder(c, env, off, plain{}, slog.New(slog.DiscardHandler))
+	b, err := newBuilder(c, env, off, plain{}, quiet())
 	if err != nil {
 		return nil, err
 	}
+	b.ledger = store
 	return b.build(ctx, c, nil)
 }
 

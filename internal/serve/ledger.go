@@ -30,8 +30,9 @@ func OpenStore(ctx context.Context, c *config.Store, lazy bool, logger *slog.Log
 	return store, nil
 }
 
-// ledger is the store of consumers with what follows it. A nil ledger is that of
-// a configuration whose consumers are in files alone.
+// ledger is the store of consumers with what follows it, nil where nothing is
+// served. A nil ledger is that of a configuration whose consumers are in files
+// alone.
 type ledger struct {
 	store   *sqlstore.Store
 	replica *replica.Replica
@@ -63,7 +64,9 @@ func (l *ledger) close(logger *slog.Logger) {
 	if l == nil {
 		return
 	}
-	l.replica.Close()
+	if l.replica != nil {
+		l.replica.Close()
+	}
 	if err := l.store.Close(); err != nil {
 		logger.Warn("the store of consumers was not closed well", "error", err.Error())
 	}
