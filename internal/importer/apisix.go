@@ -47,7 +47,7 @@ func (r *reader) answers(items []field) {
 		case kind == "consumers" && strings.Contains(id, "/credentials/"):
 			r.later = append(r.later, func() { r.beside(value, id) })
 		case kind == "consumers":
-			r.apisixConsumer(value)
+			r.apisixConsumer(value, field{})
 		case kind == "consumer_groups":
 			r.addGroup(value, id)
 		default:
@@ -65,7 +65,7 @@ func (r *reader) readADC(doc document) {
 	for _, item := range doc.root.at("consumer_groups").items() {
 		r.addGroup(item, item.either("id", "name").text())
 		for _, member := range item.at("consumers").items() {
-			r.apisixConsumer(member)
+			r.apisixConsumer(member, item.either("id", "name"))
 		}
 	}
 	for _, item := range doc.root.at("consumers").items() {
@@ -73,7 +73,7 @@ func (r *reader) readADC(doc document) {
 			r.later = append(r.later, func() { r.beside(item, id) })
 			continue
 		}
-		r.apisixConsumer(item)
+		r.apisixConsumer(item, field{})
 	}
 	for _, other := range doc.root.others("consumers", "consumer_groups") {
 		r.ignored(other, other.path)
@@ -115,7 +115,9 @@ func (r *reader) lostOfGroup(g *group) {
 	}
 }
 
-func (r *reader) apisixConsumer(at field) {
+// apisixConsumer reads a consumer, which names its group unless it stands within
+// it.
+func (r *reader) apisixConsumer(at, within field) {
 	name := at.at("username")
 	if !at.mapping() || name.text() == "" {
 		at.problem("lacks the key %q", "username")
@@ -133,20 +135,10 @@ func (r *reader) apisixConsumer(at field) {
 		d.typed(credential)
 	}
 	d.unread(at, "username", "desc", "description", "labels", "plugins", "credentials", "group_id", "id", "create_time", "update_time")
-	r.later = append(r.later, func() { d.joins(list, r.groupOf(at)) })
-}
-
-// groupOf is the group that a consumer names, or within which it stands.
-func (r *reader) groupOf(at field) field {
 	if id := at.at("group_id"); id.has() {
-		return id
+		within = id
 	}
-	for _, g := range r.groups {
-		if strings.HasPrefix(at.path, g.at.path+".consumers[") && g.at.file == at.file && g.at.path != "" {
-			return g.at.either("id", "name")
-		}
-	}
-	return field{r: r}
+	r.later = append(r.later, func() { d.joins(list, within) })
 }
 
 // joins puts the consumer into its group and on its plan.

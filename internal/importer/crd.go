@@ -67,7 +67,7 @@ func (r *reader) consumerObject(at field, version, kind string) {
 	}
 }
 
-// object begins a consumer of either kind.
+// objectConsumer begins a consumer of either kind.
 func (r *reader) objectConsumer(at field, name objectName) *draft {
 	d := r.consumer(at, name.username())
 	if d == nil {
@@ -78,8 +78,8 @@ func (r *reader) objectConsumer(at field, name objectName) *draft {
 	}
 	metadata := at.at("metadata")
 	d.labels(metadata.at("labels"))
-	for _, annotation := range metadata.at("annotations").keys() {
-		d.lost(metadata.at("annotations").at(annotation), "annotation "+annotation, "annotations do not come over")
+	for _, annotation := range metadata.at("annotations").entries() {
+		d.lost(annotation.field, "annotation "+annotation.key, "annotations do not come over")
 	}
 	return d
 }
@@ -222,9 +222,13 @@ func (d *draft) objectPlugins(at field, namespace string) []plugin {
 func (f field) over(other field) field {
 	merged := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: f.line}
 	merged.Content = slices.Clone(f.node.Content)
-	for _, key := range other.keys() {
-		if !f.at(key).has() {
-			merged.Content = append(merged.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key, Line: f.line}, other.at(key).node)
+	here := map[string]bool{}
+	for _, e := range f.entries() {
+		here[e.key] = true
+	}
+	for _, e := range other.entries() {
+		if !here[e.key] && e.has() {
+			merged.Content = append(merged.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: e.key, Line: f.line}, e.node)
 		}
 	}
 	f.node = merged
@@ -254,17 +258,15 @@ func (r *reader) secretObject(at field) {
 		at.problem("the Secret stands already at %s:%d", first.file, first.line)
 		return
 	}
-	data := at.at("data")
-	for _, key := range data.keys() {
-		value, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(data.at(key).text()), ""))
+	for _, e := range at.at("data").entries() {
+		value, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(e.text()), ""))
 		if err != nil {
-			data.at(key).problem("expected base64")
+			e.problem("expected base64")
 		}
-		values[key] = string(value)
+		values[e.key] = string(value)
 	}
-	plain := at.at("stringData")
-	for _, key := range plain.keys() {
-		values[key] = plain.at(key).text()
+	for _, e := range at.at("stringData").entries() {
+		values[e.key] = e.text()
 	}
 	r.secrets[name] = values
 }

@@ -58,6 +58,9 @@ func (c *candidate) free(ref consumer.Reference) bool {
 		c.at.problem("the id %.80q of a credential stands already at %s:%d", c.ID, first.file, first.line)
 		return false
 	}
+	if ref.Kind == access.KindBasic { // usernames that differ in case alone are one to somebody
+		ref.Value = lower(ref.Value)
+	}
 	if first, ok := c.take("proof\x00"+string(ref.Kind)+"\x00"+ref.Issuer+"\x00"+ref.Value, c.at.place()); !ok {
 		c.at.problem("the same %s stands already at %s:%d", proofs[c.Kind], first.file, first.line)
 		return false

@@ -87,13 +87,12 @@ func (d *draft) label(at field, name, value string) {
 // "app.kubernetes.io/name" becomes "app.kubernetes.io_name". A list of values,
 // which ADC allows, is joined with commas.
 func (d *draft) labels(at field) {
-	for _, key := range at.keys() {
-		value := at.at(key)
-		name := labelName(key)
-		if name != key {
-			d.changes(value, "the label %.80q is called %.80q here", key, name)
+	for _, e := range at.entries() {
+		name := labelName(e.key)
+		if name != e.key {
+			d.changes(e.field, "the label %.80q is called %.80q here", e.key, name)
 		}
-		d.label(value, name, value.labelValue())
+		d.label(e.field, name, e.labelValue())
 	}
 }
 
@@ -108,9 +107,13 @@ func labelName(key string) string {
 	return validName(strings.ReplaceAll(key, "/", "_"))
 }
 
-// group adds a group, once.
+// maxGroups is more than a consumer may have.
+const maxGroups = 1000
+
+// group adds a group, once. Beyond the bound the rules refuse the consumer
+// anyway.
 func (d *draft) group(name string) {
-	if name != "" && !slices.Contains(d.Groups, name) {
+	if name != "" && len(d.Groups) < maxGroups && !slices.Contains(d.Groups, name) {
 		d.Groups = append(d.Groups, name)
 	}
 }

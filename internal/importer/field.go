@@ -20,7 +20,7 @@ type field struct {
 	path string
 	line int
 	node *yaml.Node
-	// text: all its values are texts, since they come from a Secret.
+	// fromSecret: all its values are texts, since they come from a Secret.
 	fromSecret bool
 }
 
@@ -75,11 +75,17 @@ func (f field) checkKeys(n *yaml.Node, depth int) {
 	}
 }
 
-// at is the place under a key.
+// child is the place under a key, with nothing there.
+func (f field) child(key string) field {
+	f.node = nil
+	f.path = strings.TrimPrefix(f.path+"."+key, ".")
+	return f
+}
+
+// at is the place under a key. It looks through the whole mapping: whoever
+// reads all of it asks for its entries.
 func (f field) at(key string) field {
-	child := f
-	child.node = nil
-	child.path = strings.TrimPrefix(f.path+"."+key, ".")
+	child := f.child(key)
 	if f.node == nil || f.node.Kind != yaml.MappingNode {
 		return child
 	}
@@ -109,16 +115,23 @@ func (f field) is(kind yaml.Kind, what string) bool {
 	return f.has() && f.node.Kind == kind
 }
 
-// keys are the keys of the mapping that stands here.
-func (f field) keys() []string {
+// entry is a key of a mapping and what stands there.
+type entry struct {
+	key string
+	field
+}
+
+// entries are those of the mapping that stands here.
+func (f field) entries() []entry {
 	if !f.mapping() {
 		return nil
 	}
-	var keys []string
+	entries := make([]entry, 0, len(f.node.Content)/2)
 	for i := 0; i+1 < len(f.node.Content); i += 2 {
-		keys = append(keys, f.node.Content[i].Value)
+		key := f.node.Content[i]
+		entries = append(entries, entry{key.Value, f.child(key.Value).on(f.node.Content[i+1], key.Line)})
 	}
-	return keys
+	return entries
 }
 
 // items are those of the list that stands here.
@@ -215,9 +228,9 @@ func (f field) whole() int64 {
 // others are the keys here that are not among the known ones.
 func (f field) others(known ...string) []field {
 	var others []field
-	for _, key := range f.keys() {
-		if !slices.Contains(known, key) {
-			others = append(others, f.at(key))
+	for _, e := range f.entries() {
+		if !slices.Contains(known, e.key) {
+			others = append(others, e.field)
 		}
 	}
 	return others

@@ -185,9 +185,14 @@ func (d *draft) limit(own []plugin, g *group) {
 	}
 }
 
+// inherited are the limits of a group that a consumer's own do not replace.
 func inherited(own, of []plugin) []plugin {
+	replaced := map[string]bool{}
+	for _, p := range own {
+		replaced[p.name] = true
+	}
 	return slices.DeleteFunc(slices.Clone(of), func(p plugin) bool {
-		return slices.ContainsFunc(own, func(mine plugin) bool { return mine.name == p.name })
+		return replaced[p.name] || p.disabled || !isLimit(p.name)
 	})
 }
 

@@ -20,12 +20,10 @@ type plugin struct {
 // them.
 func plugins(at field) []plugin {
 	var list []plugin
-	for _, name := range at.keys() {
-		config := at.at(name)
-		if !config.has() || !config.mapping() {
-			continue
+	for _, e := range at.entries() {
+		if e.mapping() {
+			list = append(list, plugin{name: e.key, at: e.field, disabled: e.at("_meta").at("disable").flag(false)})
 		}
-		list = append(list, plugin{name: name, at: config, disabled: config.at("_meta").at("disable").flag(false)})
 	}
 	return list
 }

@@ -66,8 +66,8 @@ func (d *draft) declare(at field) {
 	if environment := at.at("environment"); environment.has() {
 		d.Environment = environment.text()
 	}
-	for _, key := range at.at("labels").keys() {
-		d.label(at, key, at.at("labels").at(key).text())
+	for _, e := range at.at("labels").entries() {
+		d.label(e.field, e.key, e.text())
 	}
 	d.Groups, d.Roles = at.at("groups").texts(), at.at("roles").texts()
 	d.Attributes = at.at("attributes").object()
