@@ -48,6 +48,7 @@ type adminPart struct {
 	Address string           `yaml:"address" doc:"ADDRESS:PORT, or unix:PATH."`
 	Tokens  []adminTokenPart `yaml:"tokens" doc:"Who may use the API; without any, it listens on this machine alone."`
 	Hosts   []string         `yaml:"hosts" doc:"Names that the listener may be called by, without port, beside localhost and its own address."`
+	TLS     tlsPart          `yaml:"tls" doc:"Left out: plain text."`
 }
 
 type tlsPart struct {

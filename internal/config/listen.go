@@ -21,7 +21,10 @@ func (c *checker) listen(l *listenPart) Listen {
 			TrustedProxies: c.proxies("listen.http", l.HTTP.TrustedProxies, l.HTTP.TrustAnyProxy),
 			TLS:            c.tls("listen.http.tls", &l.HTTP.TLS),
 		},
-		Admin:        Listener{Address: c.address("listen.admin.address", l.Admin.Address)},
+		Admin: Listener{
+			Address: c.address("listen.admin.address", l.Admin.Address),
+			TLS:     c.tls("listen.admin.tls", &l.Admin.TLS),
+		},
 		AdminTokens:  c.adminTokens(l.Admin.Tokens),
 		AdminHosts:   c.adminHosts(l.Admin.Hosts),
 		FaultAsError: l.GRPC.FaultResponse == faultError,

@@ -73,7 +73,9 @@ type server struct {
 	calls     *grpc.Server
 	doors     *forwardauth.Server
 	admin     *http.Server
-	http      *tls.Config // nil: plain text
+	// http and control are how the HTTP doors and the admin listener encrypt; nil:
+	// plain text.
+	http, control *tls.Config
 }
 
 // open does everything that can fail: what it returns serves.
@@ -170,10 +172,20 @@ func (s *server) openDoors(checker telemetry.Checker) error {
 		Trusted: canon.NewTrusted(listen.HTTP.TrustedProxies), Now: time.Now, Log: s.logger,
 	})
 	s.doors = forwardauth.NewServer(s.telemetry.HTTP(leaving(s.status, doors)))
+	return s.encrypt()
+}
+
+// encrypt reads the certificates of the HTTP doors and the admin listener.
+func (s *server) encrypt() (err error) {
+	listen := s.config.Listen
 	if listen.HTTP.TLS != nil {
-		var err error
 		if s.http, err = s.tls(*listen.HTTP.TLS); err != nil {
 			return fmt.Errorf("listen.http.tls: %w", err)
+		}
+	}
+	if listen.Admin.TLS != nil {
+		if s.control, err = s.tls(*listen.Admin.TLS); err != nil {
+			return fmt.Errorf("listen.admin.tls: %w", err)
 		}
 	}
 	return nil
@@ -224,7 +236,7 @@ func (s *server) run(ctx context.Context, told <-chan os.Signal) error {
 	var group run.Group
 	group.Add(func() error { return s.calls.Serve(s.listeners[0]) }, func(error) { s.calls.Stop() })
 	group.Add(s.serveHTTP, func(error) { _ = s.doors.Close() })
-	group.Add(func() error { return s.admin.Serve(s.listeners[2]) }, func(error) { _ = s.admin.Close() })
+	group.Add(s.serveAdmin, func(error) { _ = s.admin.Close() })
 	group.Add(func() error { return s.reloader.watch(work, told) }, func(error) { stop() })
 	group.Add(func() error { return s.keepStatus(work) }, func(error) { stop() })
 	group.Add(func() error { return s.leave(ctx, work) }, func(error) { stop() })
@@ -239,6 +251,13 @@ func (s *server) serveHTTP() error {
 		return s.doors.ServeTLS(s.listeners[1], s.http)
 	}
 	return s.doors.Serve(s.listeners[1])
+}
+
+func (s *server) serveAdmin() error {
+	if s.control != nil {
+		return s.admin.Serve(tls.NewListener(s.listeners[2], s.control))
+	}
+	return s.admin.Serve(s.listeners[2])
 }
 
 // keepStatus brings gRPC's health up to date with what may change by itself:

@@ -104,7 +104,8 @@ func TestTLSWithClientCertificates(t *testing.T) {
 		block := "\n    tls: {cert_file: server.pem, key_file: server.key, client_ca_file: ca.pem}"
 		edit(t, dir, "postern.yaml",
 			"grpc:\n    address: 127.0.0.1:0 ", "grpc:"+block+"\n    address: 127.0.0.1:0 ",
-			"http:\n    address: 127.0.0.1:0 ", "http:"+block+"\n    address: 127.0.0.1:0 ")
+			"http:\n    address: 127.0.0.1:0 ", "http:"+block+"\n    address: 127.0.0.1:0 ",
+			"admin:\n    address: 127.0.0.1:0 ", "admin:"+block+"\n    address: 127.0.0.1:0 ")
 	})
 	good := &tls.Config{RootCAs: ca.pool, Certificates: []tls.Certificate{client}}
 	if answer := checkOrder(t, dial(t, h.at.GRPC.String(), credentials.NewTLS(good))); answer.GetOkResponse() == nil {
@@ -118,7 +119,7 @@ func TestTLSWithClientCertificates(t *testing.T) {
 	}
 
 	ca.sign(t, h.dir, "server", 20)
-	for _, address := range []string{h.at.GRPC.String(), h.at.HTTP.String()} {
+	for _, address := range []string{h.at.GRPC.String(), h.at.HTTP.String(), h.at.Admin.String()} {
 		until(t, "the new certificate is shown at "+address, func() bool { return serial(t, address, good) == 20 })
 	}
 	if err := os.WriteFile(filepath.Join(h.dir, "server.pem"), []byte("half writ"), 0o600); err != nil {
