@@ -15,15 +15,39 @@ import (
 	"github.com/postern-authz/postern/test/harness"
 )
 
-// dialects are what every test of the store's behaviour runs on.
-func dialects(t *testing.T, run func(*testing.T, func(*testing.T) sqlstore.Options)) {
-	t.Run("sqlite", func(t *testing.T) { run(t, onSQLite) })
+// opener makes what a new, empty store is opened with.
+type opener func(*testing.T) sqlstore.Options
+
+// TestDialects holds both databases to the same.
+func TestDialects(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { testDialect(t, onSQLite) })
 	t.Run("postgres", func(t *testing.T) {
 		server := harness.StartPostgres(t)
-		run(t, func(t *testing.T) sqlstore.Options {
-			return options(sqlstore.Postgres, server.DSN(server.Database(t), server.Address))
-		})
+		testDialect(t, func(t *testing.T) sqlstore.Options { return onPostgres(t, server) })
 	})
+}
+
+func testDialect(t *testing.T, on opener) {
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T, opener)
+	}{
+		{"store conforms", storeConforms},
+		{"ledger conforms", ledgerConforms},
+		{"find is one indexed read", findIsOneIndexedRead},
+		{"newer schema is refused", newerSchemaIsRefused},
+		{"many start at once", manyStartAtOnce},
+		{"behind the feed", behindTheFeed},
+		{"tampered audit is found", tamperedAuditIsFound},
+		{"peppers are rotated", peppersAreRotated},
+		{"default pepper", defaultPepper},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, on) })
+	}
+}
+
+func onPostgres(t *testing.T, server *harness.Postgres) sqlstore.Options {
+	return options(sqlstore.Postgres, server.DSN(server.Database(t), server.Address))
 }
 
 func onSQLite(t *testing.T) sqlstore.Options {
@@ -48,16 +72,14 @@ func open(t *testing.T, o sqlstore.Options) *sqlstore.Store {
 	return store
 }
 
-func TestStoreConforms(t *testing.T) {
-	dialects(t, func(t *testing.T, on func(*testing.T) sqlstore.Options) {
-		consumertest.Run(t, func(t *testing.T, records []consumertest.Record) consumer.Store {
-			store := open(t, on(t))
-			_, err := store.Change(t.Context(), consumer.Author{Name: "test"}, func(w consumer.Writer) error { return insert(t, w, records) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			return store
-		})
+func storeConforms(t *testing.T, on opener) {
+	consumertest.Run(t, func(t *testing.T, records []consumertest.Record) consumer.Store {
+		store := open(t, on(t))
+		_, err := store.Change(t.Context(), consumer.Author{Name: "test"}, func(w consumer.Writer) error { return insert(t, w, records) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
 	})
 }
 
@@ -90,8 +112,6 @@ func credential(t *testing.T, owner string, c consumertest.Credential) *consumer
 	return record
 }
 
-func TestLedgerConforms(t *testing.T) {
-	dialects(t, func(t *testing.T, on func(*testing.T) sqlstore.Options) {
-		consumertest.RunLedger(t, func(t *testing.T) consumer.Ledger { return open(t, on(t)) })
-	})
+func ledgerConforms(t *testing.T, on opener) {
+	consumertest.RunLedger(t, func(t *testing.T) consumer.Ledger { return open(t, on(t)) })
 }

@@ -27,6 +27,8 @@ type database struct {
 	migrations string
 	// lockMigrations keeps other processes from moving the schema meanwhile.
 	lockMigrations func(context.Context) (unlock func(), err error)
+	// migrateTries is how often the schema is moved before that has failed.
+	migrateTries int
 	// one is what a View sees one state with.
 	one *sql.TxOptions
 	// hold is added to the SELECT of the head row, to hold it until commit.
@@ -42,7 +44,9 @@ type database struct {
 	// watch rings when another process may have changed something, until ctx
 	// ends.
 	watch func(ctx context.Context, ring func())
-	// renew drops connections that are likely to be broken.
+	// tries is how often something is tried, within its time, over a connection
+	// that turns out to be broken; renew drops those that are likely to be.
+	tries int
 	renew func()
 	close func() error
 }
@@ -76,7 +80,7 @@ func (d *database) transaction(ctx context.Context, db *sql.DB, options *sql.TxO
 	// Beginning and committing have no context of their own in database/sql.
 	bound := time.AfterFunc(statementTimeout, cancel)
 	defer bound.Stop()
-	tx, err := db.BeginTx(bounded, options)
+	tx, err := d.begin(bounded, db, options)
 	if err != nil {
 		return d.fault(ctx, err)
 	}
@@ -89,4 +93,16 @@ func (d *database) transaction(ctx context.Context, db *sql.DB, options *sql.TxO
 	}
 	bound.Reset(statementTimeout)
 	return d.fault(ctx, tx.Commit())
+}
+
+// begin tries again over a connection that was broken while it was idle:
+// nothing was done on it yet.
+func (d *database) begin(ctx context.Context, db *sql.DB, options *sql.TxOptions) (*sql.Tx, error) {
+	for try := 1; ; try++ {
+		tx, err := db.BeginTx(ctx, options)
+		if err == nil || try == d.tries || ctx.Err() != nil || !errors.Is(d.translate(err), consumer.ErrUnavailable) {
+			return tx, err
+		}
+		d.renew()
+	}
 }

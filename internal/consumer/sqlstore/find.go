@@ -10,10 +10,6 @@ import (
 	"github.com/postern-authz/postern/internal/consumer/rules"
 )
 
-// findTries is how often a look-up is tried over a connection that turns out to
-// be broken, within its time.
-const findTries = 3
-
 const (
 	selectFound  = "SELECT k.lookup, k.pepper, k.sealed, " + credentialColumns + ", " + consumerColumns + fromCredentials
 	findPublic   = selectFound + " WHERE k.lookup = $1"
@@ -38,7 +34,7 @@ func (s *Store) Find(ctx context.Context, ref consumer.Reference) (*consumer.Fou
 			return found, err
 		case ctx.Err() == nil && bounded.Err() != nil:
 			return nil, fmt.Errorf("%w: it does not answer in time", consumer.ErrUnavailable)
-		case bounded.Err() != nil || try == findTries || !errors.Is(err, consumer.ErrUnavailable):
+		case bounded.Err() != nil || try == live.tries || !errors.Is(err, consumer.ErrUnavailable):
 			return nil, err
 		}
 		live.renew()

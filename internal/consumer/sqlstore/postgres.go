@@ -48,6 +48,7 @@ func openPostgres(o Options) (*database, error) {
 		read: db, write: db,
 		dialect: goose.DialectPostgres, migrations: "postgres",
 		lockMigrations: func(ctx context.Context) (func(), error) { return lockSchema(ctx, pool) },
+		migrateTries:   1,
 		one:            &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		hold:           " FOR UPDATE",
 		announce:       "NOTIFY " + channel,
@@ -58,6 +59,7 @@ func openPostgres(o Options) (*database, error) {
 		watch: func(ctx context.Context, ring func()) {
 			watchPostgres(ctx, config.ConnConfig, ring, pool.Reset)
 		},
+		tries: 3,
 		renew: pool.Reset,
 		close: func() error { err := db.Close(); pool.Close(); return err },
 	}, nil

@@ -19,14 +19,9 @@ import (
 	"github.com/postern-authz/postern/internal/consumer"
 )
 
-const (
-	// pollEvery is how often SQLite is asked whether another process wrote. The
-	// question reads a number in shared memory.
-	pollEvery = 50 * time.Millisecond
-	// lockRetries is how often a move of the schema is tried that another process
-	// came before.
-	lockRetries = 50
-)
+// pollEvery is how often SQLite is asked whether another process wrote. The
+// question reads a number in shared memory.
+const pollEvery = 50 * time.Millisecond
 
 // openSQLite opens a file with one connection that writes and some that read.
 // In WAL mode neither waits for the other. A commit is on the disk when it
@@ -55,10 +50,12 @@ func openSQLite(o Options) (*database, error) {
 		read: read, write: write,
 		dialect: goose.DialectSQLite3, migrations: "sqlite",
 		lockMigrations: func(context.Context) (func(), error) { return func() {}, nil },
+		migrateTries:   20,
 		used: `UPDATE credentials SET last_used_at = u.value FROM json_each($1) u
 			WHERE credentials.id = u.key AND last_used_at < u.value`,
 		translate: translateSQLite,
 		watch:     func(ctx context.Context, ring func()) { watchSQLite(ctx, read, ring) },
+		tries:     1, // waiting for a lock is left to SQLite
 		renew:     func() {},
 		close:     func() error { return errors.Join(read.Close(), write.Close()) },
 	}, nil
