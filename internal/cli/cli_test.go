@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 			"capture":  capture,
 			"door":     door,
 			"sql":      sql,
+			"relay":    relay,
 		},
 	})
 }

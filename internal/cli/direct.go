@@ -40,7 +40,7 @@ func openStore(ctx context.Context, path string, logs io.Writer) (adminv1.AdminC
 	}
 	api, err := serve.Administration(c, serve.Life{
 		Ledger: store, Declared: func() consumer.Store { return declared }, Logger: logger,
-	})
+	}) //nolint:contextcheck // what it makes outlives this call
 	if err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}

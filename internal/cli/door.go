@@ -26,7 +26,8 @@ It asks a running instance, by its admin listener: --server, or else
 $` + serverVariable + `, or else ` + defaultServer + `; with the admin token that
 --token refers to, or else the one in $` + tokenVariable + `. With --config it works
 straight on the store that the configuration names, and needs no instance;
-those that run see every change.
+those that run see every change. An https:// server is verified by the system's
+authorities, or those in $SSL_CERT_FILE.
 
 Exit code 0: done; 1: no, it was refused or there is no such thing; 2: it could
 not be asked.`
@@ -49,8 +50,8 @@ type door struct {
 func newDoor(cmd *cobra.Command) *door {
 	d := &door{form: text, patience: patience}
 	flags := cmd.PersistentFlags()
-	flags.StringVar(&d.server, "server", "", "`URL` of the admin listener: http://, https:// or unix:/path")
-	flags.Var(&d.token, "token", "admin token: env:NAME or file:PATH")
+	flags.StringVar(&d.server, "server", "", "`URL` of the admin listener: http://, https:// or unix:/path; or $"+serverVariable)
+	flags.Var(&d.token, "token", "where the admin token stands: env:NAME or file:PATH; or $"+tokenVariable+", which holds it")
 	flags.StringVarP(&d.config, "config", "c", "", "work on the store of this configuration `file` instead of asking an instance")
 	flags.VarP(&d.form, "output", "o", "text, or json or yaml for machines")
 	flags.BoolVarP(&d.quiet, "quiet", "q", false, "print keys, names or ids alone, one a line")

@@ -102,7 +102,8 @@ func yamlNode(d *json.Decoder) (*yaml.Node, error) {
 		scalar.Kind, scalar.Value = yaml.ScalarNode, number.String()
 		return scalar, nil
 	}
-	return scalar, scalar.Encode(token)
+	err = scalar.Encode(token)
+	return scalar, err
 }
 
 // yamlNodes reads what is in an object or array up to its end. An object's

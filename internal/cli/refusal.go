@@ -85,7 +85,7 @@ func unanswered(err error) error {
 	case codes.Unavailable:
 		return fmt.Errorf("the instance can't be reached: %s", message)
 	}
-	return fmt.Errorf("what answers there is no admin API of Postern, or does not take this name or call: %s", message)
+	return fmt.Errorf("what answers there is no admin API of Postern with a store, or does not go by this name (listen.admin.hosts): %s", message)
 }
 
 // tellRefusal writes a refusal with its fields below it.

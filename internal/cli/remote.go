@@ -35,18 +35,16 @@ func dial(server string, token access.Secret, warn io.Writer) (adminv1.AdminClie
 	if err != nil {
 		return nil, nil, err
 	}
-	transport := insecure.NewCredentials()
+	// Without TLS the token is not for a proxy to see.
+	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy()}
 	if to.encrypted {
-		transport = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
+		options = []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12}))}
 	}
 	if !to.encrypted && !to.local {
 		_, _ = fmt.Fprintln(warn, "postern: warning: the admin token and all answers go unencrypted to another machine; use https://")
 	}
-	conn, err := grpc.NewClient(to.name,
-		grpc.WithTransportCredentials(transport),
-		grpc.WithPerRPCCredentials(bearer{token}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
-	)
+	options = append(options, grpc.WithPerRPCCredentials(bearer{token}), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
+	conn, err := grpc.NewClient(to.name, options...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--server: %w", err)
 	}

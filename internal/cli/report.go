@@ -29,7 +29,7 @@ type report struct {
 // write writes the report, and returns its exit code.
 func (r *report) write(cmd *cobra.Command, form output, quiet bool) error {
 	if err := r.answer(cmd.OutOrStdout(), form, quiet); err != nil {
-		return no(fmt.Errorf("the answer could not be written: %w", err))
+		return no(fmt.Errorf("it was asked, and what was to be done is done, but the answer could not be written: %w", err))
 	}
 	if !quiet {
 		for _, note := range r.notes {

@@ -19,7 +19,12 @@ const maxSecret = 64 << 10
 // secret is a flag that says where a secret stands: env:NAME, file:PATH or -
 // for standard input. It never holds the secret itself: what stands on a
 // command line is seen by everybody on the machine, and kept by shells.
-type secret struct{ reference string }
+type secret struct {
+	reference string
+	// plain: the flag holds something else, perhaps the secret, which was not
+	// kept.
+	plain bool
+}
 
 // String implements pflag.Value.
 func (s *secret) String() string { return s.reference }
@@ -27,25 +32,26 @@ func (s *secret) String() string { return s.reference }
 // Type implements pflag.Value.
 func (*secret) Type() string { return "reference" }
 
-// errPlain does not repeat the value: it may be the secret.
-var errPlain = errors.New("expected env:NAME, file:PATH or - for standard input; a secret on the command line is seen by every user of the machine")
-
-// Set implements pflag.Value.
+// Set implements pflag.Value. It takes everything: the error of a flag repeats
+// its value, which may be the secret.
 func (s *secret) Set(reference string) error {
 	kind, rest, found := strings.Cut(reference, ":")
-	if reference != "-" && (!found || rest == "" || kind != "env" && kind != "file") {
-		return errPlain
+	*s = secret{plain: reference != "-" && (!found || rest == "" || kind != "env" && kind != "file")}
+	if !s.plain {
+		s.reference = reference
 	}
-	s.reference = reference
 	return nil
 }
 
-func (s *secret) given() bool { return s.reference != "" }
+func (s *secret) given() bool { return s.plain || s.reference != "" }
 
 // read reads the secret, without the end of its last line; an empty one where
 // the flag is not given. flag is its name, for errors.
 func (s *secret) read(cmd *cobra.Command, flag string) (access.Secret, error) {
-	if !s.given() {
+	switch {
+	case s.plain:
+		return access.Secret{}, unasked(fmt.Errorf("--%s: expected env:NAME, file:PATH or - for standard input; a secret on the command line is seen by every user of the machine", flag))
+	case !s.given():
 		return access.Secret{}, nil
 	}
 	value, err := s.value(cmd.InOrStdin())
