@@ -27,7 +27,7 @@ GENERATED := $(SCHEMA) $(API)/admin.pb.go $(API)/admin_grpc.pb.go $(API)/admin.p
 ADMIN    := 127.0.0.1:9193
 MOBILE   := demo-mobile-key-0123456789abcdefghijklmnopqrstuv
 
-.PHONY: help run build test test-keycloak bench fuzz lint generate verify tools clean envoy caddy grpcurl nginx haproxy oidc-provider keycloak postgres golangci-lint protobuf protoc-gen FORCE
+.PHONY: help run build test test-keycloak bench fuzz lint generate verify tools clean envoy caddy grpcurl nginx haproxy oidc-provider keycloak postgres golangci-lint protobuf protoc protoc-gen FORCE
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -145,24 +145,24 @@ grpcurl:
 	echo 'tools: grpcurl $(GRPCURL_VERSION)'; \
 	GOBIN=$(BIN) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION)
 
-# protoc itself is the system's (Debian: protobuf-compiler); its plugins are pinned, outside go.mod.
-protoc-gen:
-	@command -v protoc >/dev/null || echo 'tools: make generate needs protoc (Debian: apt-get install protobuf-compiler)'; \
-	get() { if [ ! -e "$(BIN)/$$1" ] || ! go version -m "$(BIN)/$$1" | grep -q "mod.*$$3"; then echo "tools: $$1 $$3"; GOBIN=$(BIN) go install "$$2@$$3"; fi; }; \
+# The plugins of protoc, outside go.mod.
+protoc-gen: protoc
+	@get() { if [ ! -e "$(BIN)/$$1" ] || ! go version -m "$(BIN)/$$1" | grep -q "mod.*$$3"; then echo "tools: $$1 $$3"; GOBIN=$(BIN) go install "$$2@$$3"; fi; }; \
 	get protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go $(PROTOC_GEN_GO_VERSION); \
 	get protoc-gen-go-grpc google.golang.org/grpc/cmd/protoc-gen-go-grpc $(PROTOC_GEN_GO_GRPC_VERSION); \
 	get protoc-gen-grpc-gateway github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway $(GRPC_GATEWAY_VERSION); \
 	get protoc-gen-openapiv2 github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2 $(GRPC_GATEWAY_VERSION)
 
 # RUNLEVEL=1 keeps Debian from starting the service that it installs.
-nginx haproxy:
+protoc: DEBIAN := protobuf-compiler
+nginx haproxy protoc:
 	@if PATH="$$PATH:/usr/sbin" command -v $@ >/dev/null; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then echo 'tools: install $@ by your system'"'"'s means for its tests'; \
-	elif [ "$$(id -u)" != 0 ]; then echo 'tools: for the tests of $@ run: sudo apt-get install -y $@'; \
+	elif [ "$$(id -u)" != 0 ]; then echo 'tools: for the tests of $@ run: sudo apt-get install -y $(or $(DEBIAN),$@)'; \
 	else \
 	  echo 'tools: $@ from Debian'; \
 	  export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive; \
-	  apt-get install -y -qq $@ >/dev/null || { apt-get update -qq && apt-get install -y -qq $@ >/dev/null; }; \
+	  apt-get install -y -qq $(or $(DEBIAN),$@) >/dev/null || { apt-get update -qq && apt-get install -y -qq $(or $(DEBIAN),$@) >/dev/null; }; \
 	fi
 
 # The tests make clusters of their own; RUNLEVEL=1 keeps Debian from starting the one that it makes.

@@ -32,7 +32,7 @@ func (s *Server) strictly(all routes) runtime.Middleware {
 	return func(next runtime.HandlerFunc) runtime.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request, inPath map[string]string) {
 			route := all.of(r)
-			if route == nil {
+			if route == nil || !readable(inPath) {
 				writeProblem(w, &problem{code: codeNotFound, detail: "there is no such path"})
 				return
 			}
@@ -47,6 +47,16 @@ func (s *Server) strictly(all routes) runtime.Middleware {
 			next(w, r, inPath)
 		}
 	}
+}
+
+// readable reports whether a path's variables are texts.
+func readable(inPath map[string]string) bool {
+	for _, value := range inPath {
+		if !utf8.ValidString(value) {
+			return false
+		}
+	}
+	return true
 }
 
 // readBody reads the whole body, checks it, and leaves it to be read again.

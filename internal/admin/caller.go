@@ -2,12 +2,10 @@ package admin
 
 import (
 	"context"
+	"net/http"
 	"regexp"
 	"strconv"
 	"time"
-
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 
 	"github.com/postern-authz/postern/internal/consumer"
 )
@@ -63,16 +61,11 @@ func (s *Server) authenticate(lines []string, address string) (*caller, *problem
 	return nil, &problem{code: codeUnauthenticated, detail: "the admin token is not known"}
 }
 
-// fromMetadata finds out who calls over gRPC.
-func (s *Server) fromMetadata(ctx context.Context) (*caller, *problem) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	address := ""
-	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-		address = clientAddress(p.Addr.String())
-	}
-	who, p := s.authenticate(md.Get("authorization"), address)
+// readCaller reads all that a request's headers say of its caller.
+func (s *Server) readCaller(r *http.Request) (*caller, *problem) {
+	who, p := s.authenticate(r.Header.Values("Authorization"), clientAddress(r.RemoteAddr))
 	if p == nil {
-		who.conditions, p = readConditions(md.Get)
+		who.conditions, p = readConditions(r.Header.Values)
 	}
 	return who, p
 }
@@ -81,7 +74,7 @@ func (s *Server) fromMetadata(ctx context.Context) (*caller, *problem) {
 var entityTag = regexp.MustCompile(`^(?:"([1-9][0-9]{0,17})"|([1-9][0-9]{0,17}))$`)
 
 // keyForm is what an idempotency key may be.
-var keyForm = regexp.MustCompile(`^[!-~]{1,255}$`)
+var keyForm = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
 
 func readConditions(header func(string) []string) (conditions, *problem) {
 	var c conditions

@@ -67,10 +67,10 @@ func (s *Server) credentials(ctx context.Context, r credentialListing, kind stri
 		return nil, "", err
 	}
 	query := consumer.CredentialQuery{Consumer: r.GetConsumer(), Prefix: r.GetPrefix(), Label: r.GetLabel(), Kind: kind, Page: page}
-	if query.ExpiresBefore, err = s.fromNow("expires_within", r.GetExpiresWithin(), 1); err != nil {
+	if query.ExpiresBefore, err = s.fromNow("expires_within", r.GetExpiresWithin(), ahead); err != nil {
 		return nil, "", err
 	}
-	if query.UnusedSince, err = s.fromNow("unused_for", r.GetUnusedFor(), -1); err != nil {
+	if query.UnusedSince, err = s.fromNow("unused_for", r.GetUnusedFor(), back); err != nil {
 		return nil, "", err
 	}
 	if err := s.mustExist(ctx, r.GetConsumer()); err != nil {
@@ -94,13 +94,17 @@ func (s *Server) mustExist(ctx context.Context, name string) error {
 	return err
 }
 
-// fromNow is that far ahead (1) or back (-1); zero where nothing is asked.
-func (s *Server) fromNow(field, text string, direction time.Duration) (time.Time, error) {
+func ahead(d time.Duration) time.Duration { return d }
+
+func back(d time.Duration) time.Duration { return -d }
+
+// fromNow is the time that far ahead or back; zero where nothing is asked.
+func (s *Server) fromNow(field, text string, way func(time.Duration) time.Duration) (time.Time, error) {
 	d, err := duration(field, text)
 	if text == "" || err != nil {
 		return time.Time{}, err
 	}
-	return s.options.Now().Add(direction * d), nil
+	return s.options.Now().Add(way(d)), nil
 }
 
 // UpdateCredential implements adminv1.AdminServer.

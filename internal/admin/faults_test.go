@@ -74,9 +74,15 @@ func TestWithoutImport(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	good := open(t)
-	_ = good
 	if _, err := admin.New(admin.Options{}); err == nil {
 		t.Error("an API over nothing was made")
 	}
+	open(t, func(o *admin.Options) {
+		o.PageKey = []byte("short")
+		if _, err := admin.New(*o); err == nil {
+			t.Error("a short page key was taken")
+		}
+		o.PageKey = make([]byte, 32)
+		o.Random = nil
+	})
 }

@@ -71,11 +71,6 @@ func sameOrigin(r *http.Request) bool {
 	return len(origins) == 1 && strings.EqualFold(origins[0], scheme+r.Host)
 }
 
-// isGRPC reports whether the request is a gRPC call.
-func isGRPC(r *http.Request) bool {
-	return r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
-}
-
 // isJSON reports whether the request has no body, or one that says it is JSON.
 // A form, which a page may send without asking, is none.
 func isJSON(r *http.Request) bool {

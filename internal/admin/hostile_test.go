@@ -167,7 +167,7 @@ func TestBodies(t *testing.T) {
 	h := open(t)
 	deep := strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40)
 	for _, c := range []struct{ body, code, field string }{
-		{`{"name":"app","nmae":"x"}`, "invalid_argument", "nmae"},
+		{`{"name":"app","colour":"x"}`, "invalid_argument", "colour"},
 		{`{"name":"app","displayName":"x"}`, "invalid_argument", "displayName"},
 		{`{"name":"app","name":"app2"}`, "invalid_argument", "name"},
 		{`{"name":"app","name":null}`, "invalid_argument", "name"},
@@ -278,7 +278,7 @@ func TestNaughtyTexts(t *testing.T) {
 			t.Errorf("%s came back otherwise", quoted)
 		}
 	}
-	for _, path := range []string{"/v1/consumers/'%20OR%201=1--", "/v1/consumers/%25", "/v1/consumers/..%2f..%2fkeys", "/v1/keys/%00", "/v1/consumers/a:disable"} {
+	for _, path := range []string{"/v1/consumers/'%20OR%201=1--", "/v1/consumers/%25", "/v1/consumers/..%2f..%2fkeys", "/v1/keys/%00", "/v1/consumers/%ff/keys", "/v1/consumers/a:disable"} {
 		h.refused(404, "not_found", "GET", path, "")
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/postern-authz/postern/internal/keyring"
 )
 
-// intercept is the way of every call, whatever door it came by: who calls, may
-// they, is the request one; then the call itself, once.
+// intercept is the way of every call, whatever door it came by: may its caller,
+// is the request one; then the call itself, once.
 func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, call grpc.UnaryHandler) (answer any, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -23,12 +23,8 @@ func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerI
 		}
 	}()
 	who, ok := callerOf(ctx)
-	if !ok {
-		var p *problem
-		if who, p = s.fromMetadata(ctx); p != nil {
-			return nil, p
-		}
-		ctx = withCaller(ctx, who)
+	if !ok { // no door lets such a call in
+		return nil, &problem{code: codeUnauthenticated, detail: "nobody is known to call"}
 	}
 	if who.role.rank() < needs(info.FullMethod).rank() {
 		return nil, &problem{code: codePermissionDenied, detail: fmt.Sprintf("this takes the role %s", needs(info.FullMethod))}

@@ -50,7 +50,7 @@ func TestIdempotencyKeysAreTheTokens(t *testing.T) {
 	h.refused(400, "invalid_argument", "POST", "/v1/consumers/app/keys", `{}`, header("Idempotency-Key", "a b"))
 	h.refused(400, "invalid_argument", "POST", "/v1/consumers/app/keys", `{}`, header("Idempotency-Key", ""))
 	h.refused(400, "invalid_argument", "POST", "/v1/consumers/app/keys", `{}`, header("Idempotency-Key", strings.Repeat("x", 256)))
-	h.refused(400, "invalid_argument", "POST", "/v1/consumers/app/keys", `{}`, with, with)
+	h.refused(400, "invalid_argument", "POST", "/v1/consumers/app/keys", `{}`, with, header("Idempotency-Key", "another"))
 }
 
 // TestFailuresAreNotRemembered: what failed may be asked again.

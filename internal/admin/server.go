@@ -60,23 +60,20 @@ func (s *Server) SetTokens(tokens []Token) error {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if isGRPC(r) {
-		s.serveGRPC(w, r)
-		return
-	}
 	harden(w.Header())
 	if p := s.guard(r); p != nil {
 		writeProblem(w, p)
+		return
+	}
+	if isGRPC(r) {
+		s.serveGRPC(w, r)
 		return
 	}
 	if r.URL.Path == OpenAPIPath && r.Method == http.MethodGet {
 		serveOpenAPI(w)
 		return
 	}
-	who, p := s.authenticate(r.Header.Values("Authorization"), clientAddress(r.RemoteAddr))
-	if p == nil {
-		who.conditions, p = readConditions(r.Header.Values)
-	}
+	who, p := s.readCaller(r)
 	if p == nil && !isJSON(r) {
 		p = &problem{code: codeMediaType, detail: "the body's Content-Type must be application/json, without Content-Encoding"}
 	}
@@ -85,16 +82,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.gateway.ServeHTTP(w, r.WithContext(withCaller(r.Context(), who)))
-}
-
-// serveGRPC refuses foreign names as for JSON; the rest is the interceptor's.
-func (s *Server) serveGRPC(w http.ResponseWriter, r *http.Request) {
-	if p := s.guard(r); p != nil {
-		harden(w.Header())
-		writeProblem(w, p)
-		return
-	}
-	s.grpc.ServeHTTP(w, r)
 }
 
 // harden says that no answer is for a cache, a frame or a guess at its type.

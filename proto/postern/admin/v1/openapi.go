@@ -1,3 +1,6 @@
+// Package adminv1 is the admin API as its proto file defines it: messages,
+// client, server, the gateway for JSON over HTTP, and its description in
+// OpenAPI. Package admin serves it.
 package adminv1
 
 import _ "embed"
