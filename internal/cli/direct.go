@@ -38,9 +38,9 @@ func openStore(ctx context.Context, path string, logs io.Writer) (adminv1.AdminC
 	if err != nil {
 		return nil, nil, err
 	}
-	api, err := serve.Administration(c, serve.Life{
+	api, err := serve.Administration(c, serve.Life{ //nolint:contextcheck // what it makes outlives this call
 		Ledger: store, Declared: func() consumer.Store { return declared }, Logger: logger,
-	}) //nolint:contextcheck // what it makes outlives this call
+	})
 	if err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}

@@ -46,7 +46,7 @@ func (r *report) answer(w io.Writer, form output, quiet bool) error {
 	switch {
 	case quiet:
 		for _, word := range r.alone {
-			if _, err := fmt.Fprintln(w, word); err != nil {
+			if _, err := fmt.Fprintln(w, printable(word)); err != nil {
 				return err
 			}
 		}
