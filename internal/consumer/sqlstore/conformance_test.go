@@ -35,6 +35,8 @@ func testDialect(t *testing.T, on opener) {
 		{"store conforms", storeConforms},
 		{"ledger conforms", ledgerConforms},
 		{"find is one indexed read", findIsOneIndexedRead},
+		{"fill is as inserted", fillIsAsInserted},
+		{"fill is all or nothing", fillIsAllOrNothing},
 		{"newer schema is refused", newerSchemaIsRefused},
 		{"many start at once", manyStartAtOnce},
 		{"behind the feed", behindTheFeed},

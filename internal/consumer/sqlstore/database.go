@@ -37,6 +37,11 @@ type database struct {
 	announce string
 	// used notes last uses, given as a JSON object of ids and times.
 	used string
+	// fill is the statement that adds rows to a table, given as a JSON array of
+	// objects.
+	fill func(table, columns string) string
+	// explain begins a statement that tells how another one is answered.
+	explain string
 	// clock is the database's clock in microseconds; empty: ours counts.
 	clock string
 	// translate finds the sentinel that an error of the driver is.

@@ -54,6 +54,8 @@ func openPostgres(o Options) (*database, error) {
 		announce:       "NOTIFY " + channel,
 		used: `UPDATE credentials SET last_used_at = u.value::bigint FROM json_each_text($1::json) u
 			WHERE credentials.id = u.key AND last_used_at < u.value::bigint`,
+		explain:   "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) ",
+		fill:      fillPostgres,
 		clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
 		translate: translatePostgres,
 		watch: func(ctx context.Context, ring func()) {

@@ -53,6 +53,8 @@ func openSQLite(o Options) (*database, error) {
 		migrateTries:   20,
 		used: `UPDATE credentials SET last_used_at = u.value FROM json_each($1) u
 			WHERE credentials.id = u.key AND last_used_at < u.value`,
+		explain:   "EXPLAIN QUERY PLAN ",
+		fill:      fillSQLite,
 		translate: translateSQLite,
 		watch:     func(ctx context.Context, ring func()) { watchSQLite(ctx, read, ring) },
 		tries:     1, // waiting for a lock is left to SQLite

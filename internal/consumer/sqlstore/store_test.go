@@ -38,7 +38,7 @@ func findIsOneIndexedRead(t *testing.T, on opener) {
 		store = open(t, o)
 	}
 	for _, ref := range []consumer.Reference{consumertest.APIKey("x"), {Kind: access.KindBasic, Value: "x"}, consumer.NameReference("x")} {
-		plan, err := store.Plan(t.Context(), ref)
+		plan, err := store.Explain(t.Context(), ref)
 		if err != nil {
 			t.Fatal(err)
 		}
