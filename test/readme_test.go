@@ -22,16 +22,17 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 //	                       "…" stands for anything
 //	```sh runnable         a script that must succeed
 //
-// against a Postern on deploy/example. The default addresses in them become
-// those of that Postern.
+// against a Postern on a copy of deploy/example. The default addresses in them
+// become those of that Postern, and its configuration the copy.
 func TestREADME(t *testing.T) {
 	root := harness.Root(t)
 	blocks := runnable(harness.Read(t, filepath.Join(root, "README.md")))
 	if len(blocks) == 0 {
 		t.Fatal("README.md has no block marked runnable")
 	}
-	postern := harness.StartPostern(t, harness.Example(t))
-	addresses := strings.NewReplacer("127.0.0.1:9191", postern.GRPC, "127.0.0.1:9192", postern.HTTP, "127.0.0.1:9193", postern.Admin,
+	example := harness.Example(t)
+	postern := harness.StartPostern(t, example)
+	addresses := strings.NewReplacer("deploy/example/postern.yaml", filepath.Join(example, "postern.yaml"), "127.0.0.1:9191", postern.GRPC, "127.0.0.1:9192", postern.HTTP, "127.0.0.1:9193", postern.Admin,
 		"localhost:9191", postern.GRPC, "localhost:9192", postern.HTTP, "localhost:9193", postern.Admin)
 	for _, b := range blocks {
 		for _, c := range b.commands() {
