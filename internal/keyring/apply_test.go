@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/consumer"
@@ -165,5 +166,27 @@ func TestApplyNothingIfAnyFails(t *testing.T) {
 				t.Errorf("something was written: %v", err)
 			}
 		})
+	}
+}
+
+func TestApplyPlans(t *testing.T) {
+	h := open(t)
+	for _, c := range []struct {
+		count          int64
+		plan, consumer keyring.Result
+	}{
+		{5, keyring.Created, keyring.Created},
+		{5, keyring.Unchanged, keyring.Unchanged},
+		{6, keyring.Updated, keyring.Unchanged},
+		{0, keyring.Refused, keyring.Unchanged},
+	} {
+		plan := &consumer.Plan{Name: "gold", Rates: []consumer.Rate{{Count: c.count, Period: time.Second}}}
+		o := apply(t, h, false, keyring.Import{Plan: plan, Consumer: rules.Consumer{Name: "a", Plan: "gold"}})
+		if len(o.Items) != 2 || o.Items[0].Result != c.plan || o.Items[0].ID != "gold" || o.Items[1].Result != c.consumer {
+			t.Errorf("count %d: %+v", c.count, o)
+		}
+	}
+	if p, err := h.Plan(t.Context(), "gold"); err != nil || p.Rates[0].Count != 6 {
+		t.Errorf("%+v, %v", p, err)
 	}
 }

@@ -3,6 +3,7 @@ package keyring_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -53,8 +54,8 @@ func TestRotate(t *testing.T) {
 func TestWhatCantBeRotated(t *testing.T) {
 	h, ctx := open(t), t.Context()
 	h.app(t, "a")
-	make := func(c rules.Credential) string { return h.key(t, "a", c).ID }
-	revoked, rotated, disabled, expired := make(rules.Credential{}), make(rules.Credential{}), make(rules.Credential{}), make(rules.Credential{ExpiresAt: start.Add(time.Minute)})
+	newKey := func(c rules.Credential) string { return h.key(t, "a", c).ID }
+	revoked, rotated, disabled, expired := newKey(rules.Credential{}), newKey(rules.Credential{}), newKey(rules.Credential{}), newKey(rules.Credential{ExpiresAt: start.Add(time.Minute)})
 	_, _, err1 := h.Revoke(ctx, ops, revoked, keyring.Revocation{Reason: "leaked"})
 	_, err2 := h.Rotate(ctx, ops, rotated, keyring.Rotation{})
 	_, _, err3 := h.DisableCredential(ctx, ops, disabled, 0)
@@ -68,10 +69,10 @@ func TestWhatCantBeRotated(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := h.Rotate(ctx, ops, make(rules.Credential{}), keyring.Rotation{Version: 7}); !errors.Is(err, consumer.ErrVersion) {
+	if _, err := h.Rotate(ctx, ops, newKey(rules.Credential{}), keyring.Rotation{Version: 7}); !errors.Is(err, consumer.ErrVersion) {
 		t.Errorf("another version: %v", err)
 	}
-	if _, err := h.Rotate(ctx, ops, make(rules.Credential{}), keyring.Rotation{Grace: new(-time.Hour)}); !errors.As(err, new(*keyring.Invalid)) {
+	if _, err := h.Rotate(ctx, ops, newKey(rules.Credential{}), keyring.Rotation{Grace: new(-time.Hour)}); !errors.As(err, new(*keyring.Invalid)) {
 		t.Errorf("a grace in the past: %v", err)
 	}
 }
@@ -163,12 +164,13 @@ func TestReceipts(t *testing.T) {
 // life, what was revoked never counts again, and of a key and all that came
 // after it at most one is active.
 func TestLife(t *testing.T) {
+	h, trial := open(t), 0
 	rapid.Check(t, func(r *rapid.T) {
-		h := open(t)
-		const name = "a"
+		trial++
+		name := fmt.Sprintf("life-%d", trial)
 		h.app(t, name)
 		l := &life{house: h, t: t, r: r}
-		l.all = append(l.all, h.key(t, name, rules.Credential{ExpiresAt: start.Add(l.days("life", 1, 90))}))
+		l.all = append(l.all, h.key(t, name, rules.Credential{ExpiresAt: h.clock.Now().Add(l.days("life", 1, 90))}))
 		for range rapid.IntRange(1, 12).Draw(r, "steps") {
 			l.step()
 			l.check()

@@ -42,7 +42,8 @@ type Written struct {
 	// Issuers are the names of the configured issuers; nil: any may be named.
 	Issuers []string
 	// Has reports whether a field was written, be it without a value. Nil: those
-	// that have a value were.
+	// that have a value were. That a name, id or type was not written at all is
+	// then for the decoder to tell.
 	Has func(field string) bool
 	// Unread are fields that were written and whose value could not be had, which
 	// was told already.
