@@ -81,7 +81,7 @@ func (c *checker) config(d *document) *Config {
 	config.Routes = c.routes(d, config.Default)
 	config.Policy = c.policy(&d.Policy, config)
 	config.Files = c.files
-	config.Revision = hex.EncodeToString(c.revision.Sum(nil)[:8])
+	config.Revision = hex.EncodeToString(c.revision.Sum(nil)[:16])
 	return config
 }
 

@@ -156,7 +156,7 @@ func TestExampleIsTheDefaultsAndItsRoutes(t *testing.T) {
 		Roles: []string{"realm_access.roles", "resource_access.orders-api.roles"}, Groups: []string{"groups"}, Scopes: []string{"scope"},
 	}}
 	compare(t, want, got)
-	if !reflect.DeepEqual(got.Files, []string{path}) || got.Revision == want.Revision || len(got.Revision) != 16 {
+	if !reflect.DeepEqual(got.Files, []string{path}) || got.Revision == want.Revision || len(got.Revision) != 32 {
 		t.Errorf("files %q, revision %q", got.Files, got.Revision)
 	}
 }

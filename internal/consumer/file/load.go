@@ -57,7 +57,7 @@ func Load(patterns []string, o Options) (*Snapshot, error) {
 	if err := l.problems.Err(); err != nil {
 		return nil, err
 	}
-	l.snapshot.revision = hex.EncodeToString(l.contents.Sum(nil)[:8])
+	l.snapshot.revision = hex.EncodeToString(l.contents.Sum(nil)[:16])
 	return l.snapshot, nil
 }
 

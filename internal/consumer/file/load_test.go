@@ -60,7 +60,7 @@ func TestExampleLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Len() != 4 || len(s.Files()) != 1 || len(s.Revision()) != 16 {
+	if s.Len() != 4 || len(s.Files()) != 1 || len(s.Revision()) != 32 {
 		t.Errorf("%d consumers of %q, revision %q", s.Len(), s.Files(), s.Revision())
 	}
 	for key, want := range map[string]string{

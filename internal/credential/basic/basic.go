@@ -16,7 +16,6 @@ import (
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/cache"
 	"github.com/postern-authz/postern/internal/consumer"
-	"github.com/postern-authz/postern/internal/consumer/password"
 	"github.com/postern-authz/postern/internal/credential/proof"
 	"github.com/postern-authz/postern/internal/gate"
 )
@@ -29,8 +28,8 @@ type Config struct {
 	// means that all are.
 	Environments []string
 	// Decoys are hashes of no password, of the amounts of work that the store's
-	// hashes ask for; one of them is verified for a username that there is not.
-	// None means that of a new hash.
+	// hashes are known to ask for; one of them is verified for a username that
+	// there is not. Others are learnt. None means that of a new hash.
 	Decoys []access.Secret
 }
 
@@ -38,7 +37,7 @@ type Config struct {
 type Authenticator struct {
 	challenge    string
 	environments []string
-	decoys       []access.Secret
+	decoys       *decoys
 	scope        string
 	base64       *base64.Encoding
 	verifier     *Verifier
@@ -53,14 +52,10 @@ var _ gate.Authenticator = (*Authenticator)(nil)
 // cache under the revision, so that nothing outlives the rules that it was
 // proven by. The verifier is one for all authenticators of the program.
 func New(config Config, verifier *Verifier, store consumer.Store, c *cache.Cache[*access.Identity], revision string, now func() time.Time) *Authenticator {
-	decoys := config.Decoys
-	if len(decoys) == 0 {
-		decoys = []access.Secret{password.Dummy()}
-	}
 	return &Authenticator{
 		challenge:    proof.Challenge("Basic", config.Realm) + `, charset="UTF-8"`,
 		environments: config.Environments,
-		decoys:       decoys,
+		decoys:       newDecoys(config.Decoys),
 		scope:        scopeOf(revision, config.Environments),
 		base64:       base64.StdEncoding.Strict(),
 		verifier:     verifier,

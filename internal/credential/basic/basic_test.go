@@ -558,3 +558,18 @@ func FuzzAuthenticate(f *testing.F) {
 		}
 	})
 }
+
+// A store's hashes can't all be read at the start, so their work is learnt as
+// they are met.
+func TestWorkOfAStoreIsLearnt(t *testing.T) {
+	b := setUp(t, basic.Config{Decoys: []access.Secret{}}, basic.VerifierConfig{}, 0, func(access.Secret, []byte) (bool, error) { return false, nil })
+	b.ask(login("good", "wrong"))
+	for i := range 100 {
+		b.ask(login(fmt.Sprint("nobody-", i), "wrong"))
+	}
+	for _, want := range []access.Secret{password.Dummy(), decoy} {
+		if !slices.Contains(b.verified[1:], want) {
+			t.Error("an amount of work is never used for those that there are not")
+		}
+	}
+}

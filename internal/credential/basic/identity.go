@@ -63,6 +63,7 @@ func (a *Authenticator) prove(ctx context.Context, username string, password []b
 	hash := a.decoy(username)
 	if !unknown {
 		hash = found.Password
+		a.decoys.learn(hash)
 	}
 	same, err := a.verifier.verify(ctx, hash, password)
 	switch {
@@ -83,5 +84,5 @@ func (a *Authenticator) prove(ctx context.Context, username string, password []b
 // each time, so that repeating the question tells nothing.
 func (a *Authenticator) decoy(username string) access.Secret {
 	sum := a.verifier.name("decoy", []byte(username), nil)
-	return a.decoys[int(sum[0])%len(a.decoys)]
+	return a.decoys.pick(sum[0])
 }
