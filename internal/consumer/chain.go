@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// ErrChain: an audit record is not the one that was written in its place.
+// ErrChain is the word that an audit record is not the one that was written in
+// its place.
 var ErrChain = errors.New("the audit chain is broken")
 
 // Chain is the end of a chain of audit records; its zero value is before the

@@ -48,7 +48,7 @@ func seesOneState(t *testing.T, l consumer.Ledger) {
 		if err != nil {
 			return err
 		}
-		change(t, l, func(w consumer.Writer) error { return w.UpdateConsumer(ctx, record("one")) })
+		update(t, l)
 		after, err := r.Consumer(ctx, "one")
 		if err == nil && after.Version != before.Version {
 			t.Errorf("a view saw version %d, then %d", before.Version, after.Version)
@@ -69,6 +69,11 @@ func seesOneState(t *testing.T, l consumer.Ledger) {
 		_, err = w.Credential(ctx, "two")
 		return err
 	})
+}
+
+func update(t *testing.T, l consumer.Ledger) {
+	t.Helper()
+	change(t, l, func(w consumer.Writer) error { return w.UpdateConsumer(t.Context(), record("one")) })
 }
 
 func auditOf(t *testing.T, l consumer.Ledger, target string) []*consumer.AuditRecord {

@@ -41,7 +41,12 @@ func StartFollowing(t *testing.T, l consumer.Ledger, after consumer.Sequence) *F
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	f := &Following{moved: make(chan struct{}, 1), done: make(chan error, 1)}
 	go func() { f.done <- l.Follow(ctx, after, f.apply) }()
-	t.Cleanup(func() { cancel(); <-f.done })
+	t.Cleanup(func() {
+		cancel()
+		if err := <-f.done; err == nil {
+			t.Error("a following ended without a reason")
+		}
+	})
 	return f
 }
 
@@ -199,7 +204,10 @@ func endsFollowing(t *testing.T, l consumer.Ledger) {
 	<-handed
 	cancel()
 	select {
-	case <-done:
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("it ended with %v; want the context's reason", err)
+		}
 	case <-time.After(patience):
 		t.Fatal("it goes on after its context ended")
 	}

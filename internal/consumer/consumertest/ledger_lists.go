@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -77,8 +78,8 @@ func selects(t *testing.T, l consumer.Ledger) {
 			r := record(name)
 			r.Environment, r.Plan = []string{"prod", "dev", "prod"}[i], []string{"Gold", "", "gold"}[i]
 			r.Labels = map[string]string{"team": fmt.Sprint("t", i)}
-			c := key(name, "k"+fmt.Sprint(i))
-			c.Label, c.Prefix = "label-"+fmt.Sprint(i), "pk_"+[]string{"live", "live", "test"}[i]
+			c := key(name, "k"+strconv.Itoa(i))
+			c.Label, c.Prefix = "label-"+strconv.Itoa(i), "pk_"+[]string{"live", "live", "test"}[i]
 			c.ExpiresAt = day(i + 1)
 			if i == 1 {
 				c.RevokedAt = day(1)

@@ -22,7 +22,7 @@ func (s *Store) View(ctx context.Context, read func(consumer.Reader) error) erro
 		return err
 	}
 	return live.transaction(ctx, live.read, live.one, func(tx *sql.Tx) error {
-		return read(live.reader(tx))
+		return read(live.reader(live.within(tx)))
 	})
 }
 
@@ -34,7 +34,7 @@ func (s *Store) Change(ctx context.Context, by consumer.Author, write func(consu
 	}
 	var last consumer.Sequence
 	err = live.transaction(ctx, live.write, nil, func(tx *sql.Tx) error {
-		w := &writer{reader: live.reader(tx), by: by, keep: s.options.KeepChanges}
+		w := &writer{reader: live.reader(live.within(tx)), by: by, keep: s.options.KeepChanges}
 		if err := w.begin(ctx); err != nil {
 			return err
 		}
@@ -80,6 +80,8 @@ type writer struct {
 	// wrote: something was written that counts as a change.
 	wrote   bool
 	touched map[string]struct{}
+	// deleted: not all that was touched is there still.
+	deleted bool
 }
 
 var (

@@ -57,7 +57,8 @@ func onSQLite(t *testing.T) sqlstore.Options {
 }
 
 func options(driver, dsn string) sqlstore.Options {
-	return sqlstore.Options{Driver: driver, DSN: access.NewSecret(dsn), Now: time.Now, Random: rand.Reader}
+	// How fast the machine is must not decide.
+	return sqlstore.Options{Driver: driver, DSN: access.NewSecret(dsn), Now: time.Now, Random: rand.Reader, FindTimeout: harness.Patience}
 }
 
 func open(t *testing.T, o sqlstore.Options) *sqlstore.Store {

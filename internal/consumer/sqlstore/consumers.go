@@ -167,5 +167,6 @@ func (w *writer) DeleteConsumer(ctx context.Context, name string, version int64)
 		}
 	}
 	w.touch(stored)
+	w.deleted = true
 	return nil
 }

@@ -12,12 +12,9 @@ import (
 	"github.com/postern-authz/postern/internal/consumer"
 )
 
-// The bounds on what is waited for. The gateway waits 200 ms for an answer, so
-// a look-up that takes longer than findTimeout is of no use to it.
-const (
-	findTimeout      = 120 * time.Millisecond
-	statementTimeout = 5 * time.Second
-)
+// statementTimeout bounds each statement, but for look-ups: Options.FindTimeout
+// is theirs.
+const statementTimeout = 5 * time.Second
 
 // database is an open database with all that is particular to its dialect.
 type database struct {
@@ -44,6 +41,8 @@ type database struct {
 	explain string
 	// clock is the database's clock in microseconds; empty: ours counts.
 	clock string
+	// compiles: statements that are repeated are worth to be kept compiled.
+	compiles bool
 	// translate finds the sentinel that an error of the driver is.
 	translate func(error) error
 	// watch rings when another process may have changed something, until ctx

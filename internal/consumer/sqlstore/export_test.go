@@ -2,9 +2,6 @@ package sqlstore
 
 import "context"
 
-// FindTimeout is the bound on a look-up.
-const FindTimeout = findTimeout
-
 // Exec runs a statement as an intruder would.
 func (s *Store) Exec(ctx context.Context, query string) error {
 	_, err := s.db.write.ExecContext(ctx, query)

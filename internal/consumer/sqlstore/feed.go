@@ -47,17 +47,16 @@ func (s *Store) catchUp(ctx context.Context, after consumer.Sequence, apply func
 	if err != nil {
 		return after, err
 	}
-	for {
-		changes, more, err := live.changes(ctx, after)
+	for more := true; more; {
+		var changes consumer.Changes
+		changes, more, err = live.changes(ctx, after)
 		if err != nil {
 			return after, err
 		}
 		apply(changes)
 		after = changes.Upto
-		if !more || ctx.Err() != nil {
-			return after, nil
-		}
 	}
+	return after, nil
 }
 
 // The feed after a sequence, with the head as it was at the same moment: one

@@ -22,10 +22,10 @@ func (s *Store) Find(ctx context.Context, ref consumer.Reference) (*consumer.Fou
 	if err != nil {
 		return nil, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, findTimeout)
+	bounded, cancel := context.WithTimeout(ctx, s.options.FindTimeout)
 	defer cancel()
 	for try := 1; ; try++ {
-		found, old, err := live.reader(live.read).find(bounded, ref)
+		found, old, err := live.reader(live.finds).find(bounded, ref)
 		if old != nil {
 			s.rewriteLater(old)
 		}

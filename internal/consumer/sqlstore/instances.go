@@ -68,10 +68,10 @@ func (s *Store) Instances(ctx context.Context) ([]consumer.Instance, error) {
 // clock is the one clock of all instances, in microseconds: that of the
 // database, where it has one.
 func (s *Store) clock(ctx context.Context, live *live) (int64, error) {
-	if live.database.clock == "" {
+	if live.clock == "" {
 		return micros(s.options.Now()), nil
 	}
 	var now int64
-	_, err := live.reading().one(ctx, []any{&now}, live.database.clock)
+	_, err := live.reading().one(ctx, []any{&now}, live.clock)
 	return now, err
 }

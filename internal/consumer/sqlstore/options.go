@@ -31,6 +31,10 @@ type Options struct {
 	// KeepChanges is how many rows of the feed are kept for those that fall
 	// behind; 0: 100,000.
 	KeepChanges int
+	// FindTimeout bounds a look-up; 0: 120 ms, since gateways are used to wait
+	// 200 ms for an answer, and 1 s on SQLite, which nobody can keep waiting but a
+	// disk.
+	FindTimeout time.Duration
 	Now         func() time.Time
 	Random      io.Reader
 	Logger      *slog.Logger

@@ -21,6 +21,16 @@ import (
 // recovery is how soon a store answers after its database is back.
 const recovery = 2 * time.Second
 
+// findTimeout is the look-up's bound in these tests.
+const findTimeout = 150 * time.Millisecond
+
+// impatient is a store as a gateway's requests use it.
+func impatient(t *testing.T, o sqlstore.Options) *sqlstore.Store {
+	t.Helper()
+	o.FindTimeout = findTimeout
+	return open(t, o)
+}
+
 // outage waits for the first look-up that fails, and checks that none is a
 // wrong answer and none takes longer than its bound and the machine's delay.
 func outage(t *testing.T, store *sqlstore.Store) {
@@ -39,7 +49,7 @@ func outage(t *testing.T, store *sqlstore.Store) {
 			if !errors.Is(err, consumer.ErrUnavailable) || errors.Is(err, consumer.ErrNotFound) {
 				t.Errorf("%s: %v; want ErrUnavailable", key, err)
 			}
-			if took := time.Since(began); took > sqlstore.FindTimeout+time.Second {
+			if took := time.Since(began); took > findTimeout+time.Second {
 				t.Errorf("%s: the answer took %s", key, took)
 			}
 		}
@@ -67,7 +77,7 @@ func back(t *testing.T, store *sqlstore.Store) {
 func TestPostgresStopped(t *testing.T) {
 	server := harness.StartPostgres(t)
 	o := onPostgres(t, server)
-	store, writer := open(t, o), open(t, o)
+	store, writer := impatient(t, o), open(t, o)
 	mustPut(t, store, "known")
 	following := consumertest.StartFollowing(t, store, 1)
 	following.WaitFor(t, 1)
@@ -103,7 +113,7 @@ func hang(t *testing.T, upstream string) (address string, hung func(bool)) {
 		for _, direction := range []string{"upstream", "downstream"} {
 			var err error
 			if on {
-				_, err = proxy.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"name":"hang-%s","type":"timeout","stream":"%s","attributes":{"timeout":0}}`, direction, direction)))
+				_, err = proxy.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"name":%q,"type":"timeout","stream":%q,"attributes":{"timeout":0}}`, "hang-"+direction, direction)))
 			} else {
 				err = proxy.Toxics.RemoveToxic(context.Background(), "hang-"+direction)
 			}
@@ -118,7 +128,7 @@ func TestPostgresHangs(t *testing.T) {
 	server := harness.StartPostgres(t)
 	name := server.Database(t)
 	address, hung := hang(t, server.Address)
-	store := open(t, options(sqlstore.Postgres, server.DSN(name, address)))
+	store := impatient(t, options(sqlstore.Postgres, server.DSN(name, address)))
 	direct := open(t, options(sqlstore.Postgres, server.DSN(name, server.Address)))
 	mustPut(t, store, "known")
 	following := consumertest.StartFollowing(t, store, 1)
@@ -169,7 +179,7 @@ func TestPostgresComesLater(t *testing.T) {
 		t.Errorf("opened what is not there: %v; want ErrUnavailable", err)
 	}
 	o.Lazy = true
-	store := open(t, o)
+	store := impatient(t, o)
 	if state := store.State(); state.Ready || !errors.Is(state.Err, consumer.ErrUnavailable) {
 		t.Errorf("the state is %+v", state)
 	}

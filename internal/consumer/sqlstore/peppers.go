@@ -33,10 +33,12 @@ func (d *database) unlock(ctx context.Context, o Options) (*live, error) {
 	if err := d.checkPeppers(ctx, v); err != nil {
 		return nil, err
 	}
-	return &live{
-		database: d, vault: v, defaultPepper: len(o.Peppers) == 0, now: o.Now,
-		findKey: selectFound + " WHERE k.lookup IN (" + places(len(v.peppers)) + ")",
-	}, nil
+	findKey := selectFound + " WHERE k.lookup IN (" + places(len(v.peppers)) + ")"
+	finds, err := d.finding(ctx, findKey, findPublic, findConsumer)
+	if err != nil {
+		return nil, err
+	}
+	return &live{database: d, vault: v, defaultPepper: len(o.Peppers) == 0, findKey: findKey, finds: finds, now: o.Now}, nil
 }
 
 // ownPepper reads the pepper that lies in the database. It is made when none is

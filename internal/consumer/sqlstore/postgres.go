@@ -21,6 +21,8 @@ import (
 )
 
 const (
+	// findTimeout is the default of Options.FindTimeout.
+	findTimeout = 120 * time.Millisecond
 	// dialTimeout bounds a connection's set-up: a server that hung and is well
 	// again is reached after that.
 	dialTimeout = time.Second
@@ -33,13 +35,14 @@ const (
 	migrationLock = "SELECT pg_advisory_lock(hashtext('postern: schema'))"
 )
 
-// openPostgres makes a pool; it does not connect yet.
-func openPostgres(o Options) (*database, error) {
+// openPostgres makes a pool, which outlives ctx and connects when it is asked
+// to.
+func openPostgres(ctx context.Context, o Options) (*database, error) {
 	config, err := poolConfig(string(o.DSN.Reveal()))
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, errors.New("the pool of connections can't be made")
 	}

@@ -23,6 +23,9 @@ import (
 // question reads a number in shared memory.
 const pollEvery = 50 * time.Millisecond
 
+// sqliteFindTimeout is the default of Options.FindTimeout.
+const sqliteFindTimeout = time.Second
+
 // openSQLite opens a file with one connection that writes and some that read.
 // In WAL mode neither waits for the other. A commit is on the disk when it
 // returns (synchronous=FULL). BEGIN IMMEDIATE takes the writer's lock at once:
@@ -55,6 +58,7 @@ func openSQLite(o Options) (*database, error) {
 			WHERE credentials.id = u.key AND last_used_at < u.value`,
 		explain:   "EXPLAIN QUERY PLAN ",
 		fill:      fillSQLite,
+		compiles:  true,
 		translate: translateSQLite,
 		watch:     func(ctx context.Context, ring func()) { watchSQLite(ctx, read, ring) },
 		tries:     1, // waiting for a lock is left to SQLite

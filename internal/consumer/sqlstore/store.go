@@ -42,7 +42,9 @@ type live struct {
 	defaultPepper bool
 	// findKey asks for as many lookups as there are peppers.
 	findKey string
-	now     func() time.Time
+	// finds is what Find asks.
+	finds conn
+	now   func() time.Time
 }
 
 func (l *live) reading() session { return session{l.database, l.read} }
@@ -59,7 +61,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.KeepChanges = cmp.Or(o.KeepChanges, keepChanges)
-	db, err := openDatabase(o)
+	if o.FindTimeout == 0 {
+		o.FindTimeout = map[string]time.Duration{SQLite: sqliteFindTimeout, Postgres: findTimeout}[o.Driver]
+	}
+	db, err := openDatabase(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -77,12 +82,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-func openDatabase(o Options) (*database, error) {
+func openDatabase(ctx context.Context, o Options) (*database, error) {
 	switch o.Driver {
 	case SQLite:
 		return openSQLite(o)
 	case Postgres:
-		return openPostgres(o)
+		return openPostgres(ctx, o)
 	}
 	return nil, fmt.Errorf("there is no store driver %q; expected %s or %s", o.Driver, SQLite, Postgres)
 }

@@ -86,7 +86,7 @@ func manyStartAtOnce(t *testing.T, on opener) {
 		if store == nil {
 			t.FailNow()
 		}
-		defer func() { _ = store.Close() }()
+		t.Cleanup(func() { _ = store.Close() })
 		name := fmt.Sprint("by-", i)
 		mustPut(t, store, name)
 		mustFind(t, stores[0], name) // all have one pepper
