@@ -18,6 +18,7 @@
 //	3      credential/basic        usernames and passwords
 //	3      credential/clientcert   TLS client certificates, as gateways tell them
 //	3      consumer/file           consumers by declaration
+//	3      consumer/sqlstore       consumers in SQLite or PostgreSQL
 //	3      keyring                 the life of consumers and keys
 //	3      policy                  OPA in process
 //	3      telemetry               logs, metrics, traces; decorates the gate's ports

@@ -48,7 +48,7 @@ func seesOneState(t *testing.T, l consumer.Ledger) {
 		if err != nil {
 			return err
 		}
-		update(t, l)
+		update(t, l) //nolint:contextcheck // the test's own context is in both
 		after, err := r.Consumer(ctx, "one")
 		if err == nil && after.Version != before.Version {
 			t.Errorf("a view saw version %d, then %d", before.Version, after.Version)

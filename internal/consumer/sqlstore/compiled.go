@@ -35,7 +35,7 @@ func (c *compiled) statement(ctx context.Context, query string) (*sql.Stmt, erro
 
 // QueryContext implements conn.
 func (c *compiled) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	statement, err := c.statement(ctx, query)
+	statement, err := c.statement(ctx, query) //nolint:sqlclosecheck // it ends with the transaction
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (c *compiled) QueryContext(ctx context.Context, query string, args ...any) 
 
 // ExecContext implements conn.
 func (c *compiled) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	statement, err := c.statement(ctx, query)
+	statement, err := c.statement(ctx, query) //nolint:sqlclosecheck // it ends with the transaction
 	if err != nil {
 		return nil, err
 	}
@@ -64,11 +64,11 @@ func (d *database) finding(ctx context.Context, queries ...string) (conn, error)
 	}
 	f := &finding{d.read, map[string]*sql.Stmt{}}
 	for _, query := range queries {
-		statement, err := d.read.PrepareContext(ctx, query)
+		statement, err := d.read.PrepareContext(ctx, query) //nolint:sqlclosecheck // it ends with the pool
 		if err != nil {
 			return nil, d.fault(ctx, err)
 		}
-		f.statements[query] = statement // ends with the pool
+		f.statements[query] = statement
 	}
 	return f, nil
 }
