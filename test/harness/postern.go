@@ -79,18 +79,38 @@ type Postern struct {
 // returns once it is ready.
 func StartPostern(t testing.TB, dir string) *Postern {
 	t.Helper()
-	p := &Postern{Dir: dir, GRPC: FreeAddress(t), HTTP: FreeAddress(t), Admin: FreeAddress(t)}
+	p := newPostern(t, dir)
 	p.Restart(t)
 	return p
+}
+
+// StartUnready is StartPostern for a program that lacks something that it needs
+// to be ready: it returns once it runs.
+func StartUnready(t testing.TB, dir string) *Postern {
+	t.Helper()
+	p := newPostern(t, dir)
+	p.run(t, "/healthz")
+	return p
+}
+
+func newPostern(t testing.TB, dir string) *Postern {
+	t.Helper()
+	return &Postern{Dir: dir, GRPC: FreeAddress(t), HTTP: FreeAddress(t), Admin: FreeAddress(t)}
 }
 
 // Restart runs the program again on the same addresses, after it was stopped.
 func (p *Postern) Restart(t testing.TB) {
 	t.Helper()
+	p.run(t, "/readyz")
+}
+
+// run returns once the page of the admin listener answers 200.
+func (p *Postern) run(t testing.TB, page string) {
+	t.Helper()
 	// #nosec G204 -- the program under test
 	cmd := exec.Command(Binary(t), "serve", "--config", filepath.Join(p.Dir, "postern.yaml"),
 		"--grpc", p.GRPC, "--http", p.HTTP, "--admin", p.Admin)
-	process := Start(t, "postern", cmd, func() error { return answers("http://"+p.Admin+"/readyz", 200) })
+	process := Start(t, "postern", cmd, func() error { return answers("http://"+p.Admin+page, 200) })
 	p.Process = process
 	t.Cleanup(func() { stopNow(t, process) })
 }

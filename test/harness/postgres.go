@@ -2,7 +2,9 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -58,6 +60,29 @@ func (p *Postgres) StopNow(t testing.TB) {
 		p.Signal(t, syscall.SIGINT)
 	}
 	p.Wait(t)
+}
+
+// Crash ends it without a word to its clients, as the loss of its machine does.
+func (p *Postgres) Crash(t testing.TB) {
+	t.Helper()
+	p.Signal(t, syscall.SIGQUIT)
+	p.Wait(t)
+}
+
+// FailOver runs a copy on the same address, after it has crashed: what a
+// stand-by has that was written to synchronously.
+func (p *Postgres) FailOver(t testing.TB) {
+	t.Helper()
+	stale, standby := filepath.Join(p.dir, "postmaster.pid"), p.dir+"-standby"
+	if err := os.Remove(stale); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	// #nosec G204 -- the test's own folders; it keeps the owner, whom PostgreSQL looks at
+	if output, err := exec.CommandContext(t.Context(), "cp", "-a", p.dir, standby).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v\n%s", err, output)
+	}
+	p.dir = standby
+	p.Restart(t)
 }
 
 func (p *Postgres) ready() error {

@@ -66,13 +66,13 @@ func TestRevocationReachesOthers(t *testing.T) {
 	}
 	var sinceAnswer, sinceAsked []time.Duration
 	for _, k := range p.a.keys(t, "shop", revocations) {
-		p.b.is(t, k, allowed)
+		p.b.settles(t, k, allowed)
 		asked := time.Now()
 		p.a.revoke(t, k.ID, "")
 		answered := time.Now()
 		p.b.becomes(t, k, refused)
 		sinceAnswer, sinceAsked = append(sinceAnswer, time.Since(answered)), append(sinceAsked, time.Since(asked))
-		p.a.is(t, k, refused)
+		p.a.settles(t, k, refused)
 	}
 	t.Logf("%d revocations at A; refusal at B after the answer: %s; after the question: %s", revocations, spread(sinceAnswer), spread(sinceAsked))
 	if p99 := quantile(sinceAnswer, 0.99); p99 > refusedWithin {
@@ -86,15 +86,15 @@ func TestReceiptNamesInstances(t *testing.T) {
 	p := startPair(t)
 	keys := p.a.keys(t, "shop", 2)
 	p.receipt(t, p.a.revoke(t, keys[0].ID, "30s"), map[string]bool{p.idA: true, p.idB: true})
-	p.b.is(t, keys[0], refused)
+	p.b.settles(t, keys[0], refused)
 
-	p.b.is(t, keys[1], allowed)
+	p.b.settles(t, keys[1], allowed)
 	p.b.Signal(t, syscall.SIGSTOP)
 	defer p.b.Signal(t, syscall.SIGCONT)
 	p.receipt(t, p.a.revoke(t, keys[1].ID, "1s"), map[string]bool{p.idA: true, p.idB: false})
 	p.b.Signal(t, syscall.SIGCONT)
 	p.receipt(t, p.a.revoke(t, keys[1].ID, "30s"), map[string]bool{p.idA: true, p.idB: true})
-	p.b.is(t, keys[1], refused)
+	p.b.settles(t, keys[1], refused)
 }
 
 // receipt holds a receipt to the instances that it must name, done or not.
@@ -124,7 +124,7 @@ func TestNothingIsMissed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			keys := p.a.keys(t, name, 50)
 			for _, k := range keys {
-				p.b.is(t, k, allowed)
+				p.b.settles(t, k, allowed)
 			}
 			outage.begin()
 			for _, k := range keys {

@@ -125,7 +125,7 @@ func (r *revocationRace) judge() {
 		r.t.Error("the checks did not meet the revocations: the test shows nothing")
 	}
 	for _, k := range r.keys {
-		r.is(r.t, k, refused)
+		r.settles(r.t, k, refused)
 	}
 }
 
