@@ -42,7 +42,7 @@ func (c *candidate) finish() {
 	if c.refused {
 		return
 	}
-	proof, problems := c.Credential.Read(rules.Written{})
+	proof, problems := c.Read(rules.Written{})
 	for _, problem := range problems {
 		c.cannot(c.at, "%s", strings.TrimSpace(problem.Field+" "+problem.Text))
 	}

@@ -120,7 +120,7 @@ func (d *draft) group(name string) {
 
 // finish checks the consumer, and adds it to the plan.
 func (d *draft) finish() {
-	_, problems := d.Consumer.Read(rules.Written{})
+	_, problems := d.Read(rules.Written{})
 	for _, problem := range problems {
 		d.cannot(d.at, "%s %s", problem.Field, problem.Text)
 	}

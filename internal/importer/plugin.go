@@ -116,7 +116,7 @@ func (c *candidate) jwtAuth(at field) {
 // tokenKey reads what a token's iss, key or kid names.
 func (c *candidate) tokenKey(at field) {
 	key, _ := c.public(at, "key")
-	c.Credential.Key = access.NewSecret(key)
+	c.Key = access.NewSecret(key)
 }
 
 func (c *candidate) sharedSecret(at field) {

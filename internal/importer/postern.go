@@ -3,6 +3,7 @@ package importer
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func (r *reader) declaredConsumer(at field) {
 		return
 	}
 	d.declare(at)
-	_, problems := d.Consumer.Read(rules.Written{})
+	_, problems := d.Read(rules.Written{})
 	at.refuseAll(problems)
 	d.refused = len(problems) > 0
 	for _, item := range at.at("credentials").items() {
@@ -97,7 +98,7 @@ func (f field) object() map[string]any {
 
 func plainValues(n *yaml.Node) bool {
 	if n.Kind == yaml.ScalarNode {
-		return strings.Contains("!!str !!int !!float !!bool !!null", n.ShortTag())
+		return slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!null"}, n.ShortTag())
 	}
 	for _, item := range n.Content {
 		if !plainValues(item) {
@@ -155,7 +156,7 @@ func (d *draft) declaredCredential(at field) {
 		at.problem("lacks the key %q", "id")
 	}
 	c.declare(at)
-	_, problems := c.Credential.Read(rules.Written{})
+	_, problems := c.Read(rules.Written{})
 	at.refuseAll(problems)
 	if len(d.problems) == before {
 		c.finish()
@@ -163,12 +164,12 @@ func (d *draft) declaredCredential(at field) {
 }
 
 func (c *candidate) declare(at field) {
-	c.Credential.Enabled = at.at("enabled").optional()
+	c.Enabled = at.at("enabled").optional()
 	c.Scopes, c.ExpiresAt = at.at("scopes").texts(), at.at("expires_at").time()
-	c.Credential.Constraints = at.at("constraints").constraints()
-	c.Credential.Key = access.NewSecret(at.at("key").text()) // a JWT's key is a name
+	c.Constraints = at.at("constraints").constraints()
+	c.Key = access.NewSecret(at.at("key").text()) // a JWT's key is a name
 	if c.Kind == access.KindAPIKey {
-		c.Credential.Key = at.at("key").own()
+		c.Key = at.at("key").own()
 	}
 	c.KeySHA256, c.Algorithm, c.Secret = at.at("key_sha256").text(), at.at("algorithm").text(), at.at("secret").own()
 	c.Issuer, c.Value = at.at("issuer").text(), at.at("value").text()

@@ -22,7 +22,7 @@ func (k *Keyring) Apply(ctx context.Context, by consumer.Author, imports []Impor
 	}
 	var outcome *Outcome
 	upto, err := k.change(ctx, by, func(w consumer.Writer) (any, error) {
-		a := &applying{Keyring: k, w: w, seen: map[string]bool{}}
+		a := &applying{Keyring: k, w: w, seen: map[string]bool{}, plans: map[string]*consumer.Plan{}}
 		for i := range prepared {
 			if err := a.consumer(ctx, &prepared[i]); err != nil {
 				return nil, err
@@ -62,6 +62,8 @@ type applying struct {
 	items []Item
 	// seen are the names, ids and references that were told already.
 	seen map[string]bool
+	// plans are those that were told already.
+	plans map[string]*consumer.Plan
 }
 
 // tell adds what became of an item. What is an answer to the item is no error.

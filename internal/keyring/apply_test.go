@@ -35,6 +35,22 @@ func results(o *keyring.Outcome) []keyring.Result {
 	return slices.Compact(list)
 }
 
+func TestTwoPlansOfOneNameAreAConflict(t *testing.T) {
+	h := open(t)
+	plan := func(count int64) *consumer.Plan {
+		return &consumer.Plan{Name: "gold", Rates: []consumer.Rate{{Count: count, Period: time.Second}}}
+	}
+	on := func(name string, count int64) keyring.Import {
+		return keyring.Import{Plan: plan(count), Consumer: rules.Consumer{Name: name, Plan: "gold"}}
+	}
+	if o := apply(t, h, false, on("a", 5), on("b", 6)); !o.Failed() || o.Items[2].Result != keyring.Conflict || o.Items[2].ID != "gold" {
+		t.Errorf("other limits: %+v", o)
+	}
+	if o := apply(t, h, false, on("a", 5), on("b", 5)); o.Failed() || len(o.Items) != 3 {
+		t.Errorf("the same limits: %+v", o)
+	}
+}
+
 func apply(t *testing.T, h *house, dryRun bool, imports ...keyring.Import) *keyring.Outcome {
 	t.Helper()
 	o, err := h.Apply(t.Context(), ops, imports, dryRun)

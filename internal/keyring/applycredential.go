@@ -47,7 +47,7 @@ func (k *Keyring) prepareOne(ctx context.Context, owner string, c *rules.Credent
 	proof, problems := c.Read(rules.Written{Issuers: k.issuers()})
 	if err := invalid(problems); err != nil {
 		record := &consumer.CredentialRecord{Credential: access.Credential{ID: c.ID, Kind: c.Kind}}
-		return &preparedCredential{record: record, given: c.ID != "", err: err}, nil
+		return &preparedCredential{record: record, given: c.ID != "", err: err}, nil //nolint:nilerr // it is what becomes of the item
 	}
 	if !proof.Plain.Empty() {
 		held, err := k.heldPassword(ctx, proof)

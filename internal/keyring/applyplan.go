@@ -9,12 +9,25 @@ import (
 // plan makes or changes the plan that comes with a consumer, once for all that
 // share it.
 func (a *applying) plan(ctx context.Context, p *consumer.Plan) error {
-	if p == nil || a.first("plan", p.Name, p.Name) != nil {
+	if p == nil {
 		return nil
 	}
+	if told := a.plans[p.Name]; told != nil {
+		return a.samePlan(told, p)
+	}
+	a.plans[p.Name] = p
 	item := Item{Kind: "plan", ID: p.Name}
 	result, err := a.applyPlan(ctx, p)
 	return a.tell(item, result, err)
+}
+
+// samePlan refuses two plans of one name: whichever came second would be lost.
+func (a *applying) samePlan(told, p *consumer.Plan) error {
+	same, err := equal(documentOfPlan(told), documentOfPlan(p))
+	if err != nil || same {
+		return err
+	}
+	return a.tell(Item{Kind: "plan", ID: p.Name}, "", conflict("plan", p.Name, "stands in the import already, with other limits"))
 }
 
 func (a *applying) applyPlan(ctx context.Context, p *consumer.Plan) (Result, error) {

@@ -48,6 +48,9 @@ func openLedger(ctx context.Context, c *config.Store, memory *caches, version st
 	if err != nil {
 		return nil, err
 	}
+	if store.State().DefaultPepper {
+		logger.Warn("what the store of consumers keeps is protected by a pepper that lies beside it in the database; configure consumers.store.pepper")
+	}
 	name, err := os.Hostname()
 	if err != nil {
 		name = "unknown"

@@ -80,7 +80,8 @@ func (s source) publicKeyText(c *credential) (text, unread string) {
 // unique takes what finds a credential, which is one in all files. Usernames
 // that differ in case alone would be one to somebody, so they are refused too.
 func (s source) unique(ref consumer.Reference) bool {
-	field, what, value := "", "", ref.Value
+	var field, what string
+	value := ref.Value
 	switch ref.Kind {
 	case access.KindAPIKey:
 		field, what = s.written("key", "key_sha256"), "the same key"

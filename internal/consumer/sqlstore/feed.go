@@ -47,16 +47,21 @@ func (s *Store) catchUp(ctx context.Context, after consumer.Sequence, apply func
 	if err != nil {
 		return after, err
 	}
-	for more := true; more; {
-		var changes consumer.Changes
-		changes, more, err = live.changes(ctx, after)
+	for {
+		changes, more, err := live.changes(ctx, after)
 		if err != nil {
 			return after, err
 		}
 		apply(changes)
 		after = changes.Upto
+		if more {
+			continue
+		}
+		if changes.All || len(changes.Consumers) > 0 {
+			apply(consumer.Changes{Upto: after}) // nothing more as of the reading, however many come
+		}
+		return after, nil
 	}
-	return after, nil
 }
 
 // The feed after a sequence, with the head as it was at the same moment: one
