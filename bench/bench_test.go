@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/postern-authz/postern/bench/program"
 )
 
 func TestConfigIsTheExampleElsewhere(t *testing.T) {
 	dir := t.TempDir()
-	at := addresses{grpc: "127.0.0.1:1", http: "127.0.0.1:2", admin: "127.0.0.1:3"}
+	at := program.Addresses{GRPC: "127.0.0.1:1", HTTP: "127.0.0.1:2", Admin: "127.0.0.1:3"}
 	path, err := writeConfig("../deploy/example", dir, at)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +38,7 @@ func TestConfigIsTheExampleElsewhere(t *testing.T) {
 
 func TestConfigOfAnotherShapeIsRefused(t *testing.T) {
 	for _, text := range []string{"", "address: 127.0.0.1:9191", "address: 127.0.0.1:9191\naddress: 127.0.0.1:9191"} {
-		if _, err := adapt(text, addresses{}); err == nil {
+		if _, err := adapt(text, program.Addresses{}); err == nil {
 			t.Errorf("%q: accepted", text)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/postern-authz/postern/bench/load"
+	"github.com/postern-authz/postern/bench/program"
 )
 
 // warmUp is how many requests each case has before anything is measured.
@@ -26,7 +27,7 @@ type testCase struct {
 	// bar is the most that CPU time a request may be above the floor; 0: none.
 	bar      float64
 	requests int
-	ask      func(ctx context.Context, s *server, first, n int) error
+	ask      func(ctx context.Context, s *program.Program, first, n int) error
 	// floor names the case of the no-op server that this one is compared with;
 	// empty for the floors themselves.
 	floor string
@@ -69,16 +70,16 @@ func casesFor(s settings, tokens []string) []testCase {
 }
 
 // check asks over gRPC.
-func check(question func(int) load.Question, judge load.Judge) func(context.Context, *server, int, int) error {
-	return func(ctx context.Context, s *server, first, n int) error {
-		return s.checks.Ask(ctx, n, func(i int) *load.CheckRequest { return question(first + i).Check(first + i) }, judge)
+func check(question func(int) load.Question, judge load.Judge) func(context.Context, *program.Program, int, int) error {
+	return func(ctx context.Context, s *program.Program, first, n int) error {
+		return s.Checks.Ask(ctx, n, func(i int) *load.CheckRequest { return question(first + i).Check(first + i) }, judge)
 	}
 }
 
 // forward asks over HTTP.
-func forward(q load.Question, name, value string) func(context.Context, *server, int, int) error {
-	return func(ctx context.Context, s *server, first, n int) error {
-		return s.doors.Ask(ctx, n, func(i int) http.Header { return q.Forward(first + i) }, name, value)
+func forward(q load.Question, name, value string) func(context.Context, *program.Program, int, int) error {
+	return func(ctx context.Context, s *program.Program, first, n int) error {
+		return s.Doors.Ask(ctx, n, func(i int) http.Header { return q.Forward(first + i) }, name, value)
 	}
 }
 
@@ -114,13 +115,13 @@ func measure(ctx context.Context, s settings, p *trio, cases []testCase, progres
 	return results, nil
 }
 
-func turn(ctx context.Context, s *server, c testCase, first int) (cost, error) {
-	spent, err := s.meter.Measure(ctx, func() error { return c.ask(ctx, s, first, c.requests) })
+func turn(ctx context.Context, s *program.Program, c testCase, first int) (cost, error) {
+	spent, err := s.Meter.Measure(ctx, func() error { return c.ask(ctx, s, first, c.requests) })
 	n := float64(c.requests)
 	return cost{cpu: spent.CPU.Seconds() / n, allocations: spent.Allocations / n}, err
 }
 
-func (p *trio) serverOf(c testCase) *server {
+func (p *trio) serverOf(c testCase) *program.Program {
 	switch {
 	case c.tuned:
 		return p.tuned

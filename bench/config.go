@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/postern-authz/postern/bench/program"
 )
 
 // timedPolicy decides like the example's own policy and reads the clock
@@ -36,7 +38,7 @@ const timedRoute = `routes:
 
 // writeConfig copies the example, moves it to other addresses and adds a route
 // whose policy can't be remembered. It returns the configuration's path.
-func writeConfig(example, dir string, at addresses) (string, error) {
+func writeConfig(example, dir string, at program.Addresses) (string, error) {
 	if err := os.CopyFS(dir, os.DirFS(example)); err != nil {
 		return "", err
 	}
@@ -56,11 +58,11 @@ func writeConfig(example, dir string, at addresses) (string, error) {
 }
 
 // adapt changes the lines of the example that must differ; each must be there.
-func adapt(text string, at addresses) (string, error) {
+func adapt(text string, at program.Addresses) (string, error) {
 	for _, change := range [][2]string{
-		{"address: 127.0.0.1:9191", "address: " + at.grpc},
-		{"address: 127.0.0.1:9192", "address: " + at.http},
-		{"address: 127.0.0.1:9193", "address: " + at.admin},
+		{"address: 127.0.0.1:9191", "address: " + at.GRPC},
+		{"address: 127.0.0.1:9192", "address: " + at.HTTP},
+		{"address: 127.0.0.1:9193", "address: " + at.Admin},
 		{"\nroutes:\n", "\n" + timedRoute},
 		// A machine that is busy to the brim may stop a rule for longer than the
 		// example allows; what it costs is not changed by that.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/postern-authz/postern/bench/load"
+	"github.com/postern-authz/postern/bench/program"
 )
 
 // floodRate is how many bad passwords a second a flood holds.
@@ -35,7 +36,7 @@ type floodRound struct{ median, late, cpu float64 }
 // hashing is paid by the same process, so it is measured alone and taken off.
 // What is refused without hashing counts as a request like the keys; it costs
 // somewhat more, with its line in the log.
-func flooded(ctx context.Context, s settings, p *server, progress io.Writer) ([]floodRound, error) {
+func flooded(ctx context.Context, s settings, p *program.Program, progress io.Writer) ([]floodRound, error) {
 	if err := driven(ctx, p, warmUp); err != nil {
 		return nil, err
 	}
@@ -56,11 +57,11 @@ func flooded(ctx context.Context, s settings, p *server, progress io.Writer) ([]
 }
 
 // floodLatency is how much longer keys take within the flood of that number.
-func floodLatency(ctx context.Context, s settings, p *server, flood int) (floodRound, error) {
+func floodLatency(ctx context.Context, s settings, p *program.Program, flood int) (floodRound, error) {
 	var took [2][]time.Duration
 	for i, number := range []int{noFlood, flood} {
 		_, err := floodTurn(ctx, p, number, func() (err error) {
-			took[i], err = p.checks.Stroll(ctx, load.Connections, s.keys, pause, withKey.Check, load.Allowed(username, mobile))
+			took[i], err = p.Checks.Stroll(ctx, load.Connections, s.keys, pause, withKey.Check, load.Allowed(username, mobile))
 			return err
 		})
 		if err != nil {
@@ -76,7 +77,7 @@ const hashed = 25
 
 // floodCPU is how much more a key costs within the flood of that number, or
 // the one after it.
-func floodCPU(ctx context.Context, s settings, p *server, flood int) (float64, error) {
+func floodCPU(ctx context.Context, s settings, p *program.Program, flood int) (float64, error) {
 	if err := settle(ctx, p, flood); err != nil {
 		return 0, err
 	}
@@ -99,8 +100,8 @@ func floodCPU(ctx context.Context, s settings, p *server, flood int) (float64, e
 
 // hash shows passwords of a flood one after the other until each was looked at:
 // refused ones have to keep a pace.
-func hash(ctx context.Context, p *server, n, flood int) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func hash(ctx context.Context, p *program.Program, n, flood int) error {
+	ctx, cancel := context.WithTimeout(ctx, program.Patience)
 	defer cancel()
 	for i := range n {
 		tooMany, err := true, error(nil)
@@ -115,8 +116,8 @@ func hash(ctx context.Context, p *server, n, flood int) error {
 }
 
 // lookedAt shows one password. When there were too many it waits a little.
-func lookedAt(ctx context.Context, p *server, q *load.CheckRequest) (tooMany bool, err error) {
-	_, err = p.checks.Stroll(ctx, 1, 1, 0, func(int) *load.CheckRequest { return q }, func(answer *load.CheckResponse) error {
+func lookedAt(ctx context.Context, p *program.Program, q *load.CheckRequest) (tooMany bool, err error) {
+	_, err = p.Checks.Stroll(ctx, 1, 1, 0, func(int) *load.CheckRequest { return q }, func(answer *load.CheckResponse) error {
 		tooMany = load.Denied(http.StatusTooManyRequests)(answer) == nil
 		if tooMany {
 			return nil
@@ -130,15 +131,15 @@ func lookedAt(ctx context.Context, p *server, q *load.CheckRequest) (tooMany boo
 }
 
 // settle waits until the last flood has ended at the server too.
-func settle(ctx context.Context, p *server, flood int) error {
+func settle(ctx context.Context, p *program.Program, flood int) error {
 	return hash(ctx, p, 1, -flood-2)
 }
 
 // withKey is what a client with a key asks.
 var withKey = load.Question{Method: "GET", Path: "/catalog", Header: "x-api-key", Value: key}
 
-func driven(ctx context.Context, p *server, n int) error {
-	return p.checks.Ask(ctx, n, withKey.Check, load.Allowed(username, mobile))
+func driven(ctx context.Context, p *program.Program, n int) error {
+	return p.Checks.Ask(ctx, n, withKey.Check, load.Allowed(username, mobile))
 }
 
 // floodCost is what a turn cost the server, how many passwords were looked at,
@@ -149,13 +150,13 @@ type floodCost struct{ cpu, hashes, refusals float64 }
 const noFlood = -1
 
 // floodTurn does some work within the flood of that number.
-func floodTurn(ctx context.Context, p *server, flood int, work func() error) (floodCost, error) {
+func floodTurn(ctx context.Context, p *program.Program, flood int, work func() error) (floodCost, error) {
 	if flood == noFlood {
-		spent, err := p.meter.Measure(ctx, work)
+		spent, err := p.Meter.Measure(ctx, work)
 		return floodCost{cpu: spent.CPU.Seconds()}, err
 	}
-	passwords := p.checks.StartFlood(ctx, floodRate, badPassword(flood))
-	spent, err := p.meter.Measure(ctx, work)
+	passwords := p.Checks.StartFlood(ctx, floodRate, badPassword(flood))
+	spent, err := p.Meter.Measure(ctx, work)
 	refused, tooMany, failed := passwords.Stop()
 	if refused == 0 || tooMany == 0 {
 		failed = errors.Join(failed, fmt.Errorf("%d passwords were looked at and %d were not: that was no flood", refused, tooMany))

@@ -3,7 +3,7 @@
 // allocations, per request, as ratios.
 //
 //	go run ./bench            print the table
-//	go run ./bench -write     also write bench/REPORT.md
+//	go run ./bench -write     also write its part of bench/REPORT.md
 //	go run ./bench -enforce   exit with 1 when a ratio is beyond its bar
 //	go run ./bench -short     few requests: whether it works, not how fast
 //
@@ -20,6 +20,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/postern-authz/postern/bench/page"
+	"github.com/postern-authz/postern/bench/program"
 )
 
 // settings are how long the run is and what it ends in.
@@ -52,7 +55,7 @@ func readSettings() settings {
 	flag.IntVar(&s.requests, "requests", 20_000, "requests in a turn")
 	flag.IntVar(&s.tokens, "tokens", 5_000, "requests in a turn of the case that needs a new token for each")
 	flag.IntVar(&s.keys, "keys", 6_000, "requests with a key in a turn beside the flood of passwords")
-	flag.BoolVar(&s.write, "write", false, "write bench/REPORT.md")
+	flag.BoolVar(&s.write, "write", false, "write its part of bench/REPORT.md")
 	flag.BoolVar(&s.enforce, "enforce", false, "exit with 1 when a ratio is beyond its bar")
 	flag.Parse()
 	if *short {
@@ -64,7 +67,7 @@ func readSettings() settings {
 // run builds the servers, starts them, gives every case its turns and reports.
 // within says whether every ratio is within its bar, or that it doesn't matter.
 func run(ctx context.Context, s settings, out, progress io.Writer) (within bool, err error) {
-	root, err := moduleRoot(ctx)
+	root, err := program.ModuleRoot(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -96,7 +99,7 @@ func run(ctx context.Context, s settings, out, progress io.Writer) (within bool,
 	report := newReport(s, results, floods)
 	fmt.Fprint(out, report.table())
 	if s.write {
-		err = os.WriteFile(filepath.Join(root, "bench", "REPORT.md"), []byte(report.page()), 0o644)
+		err = page.Replace(filepath.Join(root, "bench", "REPORT.md"), "go run ./bench", report.page())
 	}
 	return !s.enforce || report.within(), err
 }

@@ -2,13 +2,11 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/postern-authz/postern/bench/load"
+	"github.com/postern-authz/postern/bench/page"
 )
 
 // row is a case beside its floor, as ratios of one request's costs.
@@ -97,11 +95,11 @@ func (r row) verdict() string {
 	return fmt.Sprintf("≤ %.0f", r.bar)
 }
 
-// page is the whole report.
+// page is the whole report, a part of bench/REPORT.md.
 func (r report) page() string {
-	return fmt.Sprintf(`# What Postern costs above nothing
+	return fmt.Sprintf(`## Above nothing
 
-Written by `+"`go run ./bench -write`"+` (`+"`make bench`"+` prints the table) on %s: %s, %d cores, %s. %d rounds of %d requests a case (%d where each needs a new token).
+Written by `+"`go run ./bench -write`"+` (`+"`make bench`"+` prints the table) on %s. %d rounds of %d requests a case (%d where each needs a new token).
 
 %s
 - **CPU ×** is the server process's CPU time (user and system) a request, divided by that of a server that does nothing, in the same run. *rounds* are the lowest and
@@ -117,19 +115,6 @@ Written by `+"`go run ./bench -write`"+` (`+"`make bench`"+` prints the table) o
   median of the rounds. The slowest hundredth has no bar: where hashing, keys and the load keep every core busy, it waits for the system's scheduler.
 - The policy that can't be remembered reads the clock, so it runs on every request. A bar is the most that a ratio may be; %s.
 - The load comes from the same machine. Ratios of two runs differ by about a tenth, on a busy machine by more.
-`, time.Now().UTC().Format(time.DateOnly), processor(), runtime.NumCPU(), runtime.Version(), r.settings.rounds, r.settings.requests, r.settings.tokens,
+`, page.Machine(), r.settings.rounds, r.settings.requests, r.settings.tokens,
 		r.table(), load.Connections, load.InFlight, load.Connections*load.InFlight, floodRate, load.Connections, "`go run ./bench -enforce` fails beyond it")
-}
-
-// processor is the machine's model, where Linux tells it.
-func processor() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				return strings.TrimSpace(value)
-			}
-		}
-	}
-	return runtime.GOOS + "/" + runtime.GOARCH
 }

@@ -87,6 +87,35 @@ func (m *Meter) Read(ctx context.Context) (spent Spent, err error) {
 	return spent, err
 }
 
+// Memory is how much memory a process has now, and how much it had at most.
+type Memory struct{ Resident, Peak int64 }
+
+// Memory reads what the server has, its program's own pages included.
+func (m *Meter) Memory() (Memory, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.PID))
+	if err != nil {
+		return Memory{}, fmt.Errorf("memory is read from Linux's /proc: %w", err)
+	}
+	return memoryOf(string(status))
+}
+
+// memoryOf reads VmRSS and VmHWM of /proc/PID/status, which are in KiB
+// (proc_pid_status(5)).
+func memoryOf(status string) (m Memory, err error) {
+	for name, into := range map[string]*int64{"VmRSS:": &m.Resident, "VmHWM:": &m.Peak} {
+		_, rest, _ := strings.Cut(status, "\n"+name)
+		number, _, found := strings.Cut(rest, " kB\n")
+		if !found {
+			return m, fmt.Errorf("/proc/PID/status: no %s", name)
+		}
+		if *into, err = strconv.ParseInt(strings.TrimSpace(number), 10, 64); err != nil {
+			return m, fmt.Errorf("/proc/PID/status: %w", err)
+		}
+		*into <<= 10
+	}
+	return m, nil
+}
+
 // cpuOf reads utime and stime, the fields 14 and 15 of /proc/PID/stat
 // (proc_pid_stat(5)). The second field is the command's name in parentheses and
 // may hold anything, so the count begins behind it.

@@ -27,6 +27,18 @@ func TestCPUOfAProcess(t *testing.T) {
 	}
 }
 
+func TestMemoryOfAProcess(t *testing.T) {
+	got, err := memoryOf("Name:\tpostern\nVmHWM:\t  2048 kB\nVmRSS:\t  1024 kB\nThreads:\t9\n")
+	if err != nil || got != (Memory{Resident: 1 << 20, Peak: 2 << 20}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, bad := range []string{"", "Name:\tx\nVmRSS:\t1 kB\n", "Name:\tx\nVmRSS:\t1 kB\nVmHWM:\tx kB\n"} {
+		if _, err := memoryOf(bad); err == nil {
+			t.Errorf("%q: accepted", bad)
+		}
+	}
+}
+
 func TestValueOfAMetric(t *testing.T) {
 	const text = "# HELP go_memstats_mallocs_total x\n# TYPE go_memstats_mallocs_total counter\ngo_memstats_mallocs_total_more 1\ngo_memstats_mallocs_total 1.5e+06\n"
 	if got, err := valueOf(strings.NewReader(text), allocations); err != nil || got != 1.5e6 {
