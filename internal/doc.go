@@ -8,6 +8,8 @@
 //	7      cli                     the commands
 //	6      serve                   composition, listeners, reload, drain
 //	5      config                  postern.yaml, strict, every error at once
+//	4      admin                   the admin API over the keyring: JSON and gRPC
+//	4      importer                documents of APISIX and Kong to our records, and back
 //	4      extauthz                Envoy's gRPC door: read, render
 //	4      forwardauth             the HTTP doors, a short file a gateway
 //	3      assertion               the identity, signed for the upstream
@@ -19,6 +21,7 @@
 //	3      credential/clientcert   TLS client certificates, as gateways tell them
 //	3      consumer/file           consumers by declaration
 //	3      consumer/sqlstore       consumers in SQLite or PostgreSQL
+//	3      consumer/replica        in step with the store: follows, forgets, tells
 //	3      keyring                 the life of consumers and keys
 //	3      policy                  OPA in process
 //	3      telemetry               logs, metrics, traces; decorates the gate's ports
