@@ -1,7 +1,11 @@
 # Postern as an image: one static program on an empty, non-root base.
 #
 #   docker build -t postern .
-#   docker run --rm --network host -v "$PWD/deploy/example:/etc/postern:ro" postern
+#   cp -r deploy/example /srv/postern && chown -R 65532 /srv/postern
+#   docker run --rm --network host -v /srv/postern:/etc/postern postern
+#
+# The example keeps its store (SQLite) beside postern.yaml, so the user of the image, 65532, must be able to write there.
+# A configuration without consumers.store, or with PostgreSQL, can be mounted read-only.
 #
 # As a sidecar it needs no more: the gateway asks it on loopback. In a pod or network of its own it must be told to
 # listen beyond loopback, for instance with `serve --config /etc/postern/postern.yaml --grpc 0.0.0.0:9191`; then name
