@@ -55,7 +55,7 @@ func New(config Config, verifier *Verifier, store consumer.Store, c *cache.Cache
 	return &Authenticator{
 		challenge:    proof.Challenge("Basic", config.Realm) + `, charset="UTF-8"`,
 		environments: config.Environments,
-		decoys:       newDecoys(config.Decoys),
+		decoys:       newDecoys(config.Decoys, &verifier.learnt),
 		scope:        scopeOf(revision, config.Environments),
 		base64:       base64.StdEncoding.Strict(),
 		verifier:     verifier,

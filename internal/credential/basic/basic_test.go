@@ -573,3 +573,33 @@ func TestWorkOfAStoreIsLearnt(t *testing.T) {
 		}
 	}
 }
+
+// What was learnt is the program's: a reload, which makes another authenticator,
+// does not forget it.
+func TestWorkStaysLearntAcrossReloads(t *testing.T) {
+	b := setUp(t, basic.Config{Decoys: []access.Secret{}}, basic.VerifierConfig{}, 0, func(access.Secret, []byte) (bool, error) { return false, nil })
+	b.ask(login("good", "wrong"))
+	b.Authenticator = basic.New(basic.Config{}, b.verifier, b.store, b.cache, "revision-2", b.clock.Now)
+	for i := range 100 {
+		b.ask(login(fmt.Sprint("nobody-", i), "wrong"))
+	}
+	if !slices.Contains(b.verified[1:], decoy) {
+		t.Error("what was learnt before the reload is forgotten")
+	}
+}
+
+// Work that is known from files is not learnt once more: each amount counts once.
+func TestKnownWorkIsNotLearntAgain(t *testing.T) {
+	other := access.NewSecret("other")
+	b := setUp(t, basic.Config{Decoys: []access.Secret{}}, basic.VerifierConfig{}, 0, func(access.Secret, []byte) (bool, error) { return false, nil })
+	b.ask(login("good", "wrong")) // learns decoy
+	b.Authenticator = basic.New(basic.Config{Decoys: []access.Secret{decoy, other}}, b.verifier, b.store, b.cache, "revision-2", b.clock.Now)
+	count := map[access.Secret]int{}
+	for i := range 1000 {
+		b.ask(login(fmt.Sprint("nobody-", i), "wrong"))
+		count[b.verified[len(b.verified)-1]]++
+	}
+	if count[decoy] < 400 || count[other] < 400 {
+		t.Errorf("%d and %d of 1000, want half of them each", count[decoy], count[other])
+	}
+}

@@ -55,6 +55,9 @@ func (a *Authenticator) fetch(ctx context.Context, name cache.Key, username, pas
 // say: every username takes one verification, whether there is such a one or
 // not, and whatever its state.
 func (a *Authenticator) prove(ctx context.Context, username string, password []byte) (*consumer.Found, error) {
+	if err := a.verifier.room(); err != nil {
+		return nil, fmt.Errorf("before finding a username: %w", err)
+	}
 	found, err := a.store.Find(ctx, consumer.Reference{Kind: access.KindBasic, Value: username})
 	unknown := errors.Is(err, consumer.ErrNotFound)
 	if err != nil && !unknown {

@@ -86,12 +86,14 @@ func (c VerifierConfig) withDefaults() VerifierConfig {
 // Verifier verifies passwords, so many at once and no more, and names pairs of
 // username and password by digests under a key that ends with the process. It
 // has no goroutines of its own: who asks does the work. There is one in a
-// program, which outlives every reload, since what it bounds is the program's.
+// program, which outlives every reload, since what it bounds and has learnt is
+// the program's.
 type Verifier struct {
 	config  VerifierConfig
 	turns   chan struct{} // one for each that is being verified
 	places  chan struct{} // one for each that waits
 	pace    *pace
+	learnt  learnt
 	refused atomic.Uint64
 	macs    sync.Pool
 }
@@ -123,8 +125,21 @@ func (v *Verifier) State() VerifierState {
 	return VerifierState{Running: len(v.turns), Waiting: len(v.places), Refused: v.refused.Load()}
 }
 
+// room fails with errBusy when no password would be verified now, so that a
+// flood of them does not go on to a store for nothing.
+func (v *Verifier) room() error {
+	if !v.pace.full(v.config.Now()) {
+		return nil
+	}
+	v.refused.Add(1)
+	return errBusy
+}
+
 // verify verifies one password in its turn, or fails with errBusy.
 func (v *Verifier) verify(ctx context.Context, hash access.Secret, password []byte) (bool, error) {
+	if err := v.room(); err != nil {
+		return false, err
+	}
 	if err := v.enter(ctx); err != nil {
 		if errors.Is(err, errBusy) {
 			v.refused.Add(1)
@@ -141,12 +156,8 @@ func (v *Verifier) verify(ctx context.Context, hash access.Secret, password []by
 	return same, err
 }
 
-// enter waits for a turn, if there is a place to wait in and refused passwords
-// leave room.
+// enter waits for a turn, if there is a place to wait in.
 func (v *Verifier) enter(ctx context.Context) error {
-	if v.pace.full(v.config.Now()) {
-		return errBusy
-	}
 	select {
 	case v.turns <- struct{}{}:
 		return nil

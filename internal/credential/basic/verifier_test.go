@@ -156,8 +156,12 @@ func TestRefusedPasswordsKeepAPace(t *testing.T) {
 			t.Fatal("never full")
 		}
 	}
+	before := b.store.finds.Load()
 	if got := b.ask(login("good", secret)); got != "busy" {
 		t.Errorf("a right password in a flood: %s", got)
+	}
+	if b.store.finds.Load() != before {
+		t.Error("the store is asked about a password that will not be looked at")
 	}
 	clock = clock.Add(10 * time.Second)
 	if got := b.ask(login("good", secret)); got != "good" {
