@@ -60,9 +60,9 @@ func (p *pair) newest(t *testing.T) string {
 // refusal at another that remembers the key.
 func TestRevocationReachesOthers(t *testing.T) {
 	p := startPair(t)
-	revocations := 300
+	revocations, bound := 300, refusedWithin
 	if testing.Short() || raceEnabled {
-		revocations = 50
+		revocations, bound = 50, recoveredWithin // too few for a percentile, on a machine with more to do
 	}
 	var sinceAnswer, sinceAsked []time.Duration
 	for _, k := range p.a.keys(t, "shop", revocations) {
@@ -75,8 +75,8 @@ func TestRevocationReachesOthers(t *testing.T) {
 		p.a.settles(t, k, refused)
 	}
 	t.Logf("%d revocations at A; refusal at B after the answer: %s; after the question: %s", revocations, spread(sinceAnswer), spread(sinceAsked))
-	if p99 := quantile(sinceAnswer, 0.99); p99 > refusedWithin {
-		t.Errorf("p99 is %s, want at most %s", p99, refusedWithin)
+	if p99 := quantile(sinceAnswer, 0.99); p99 > bound {
+		t.Errorf("p99 is %s, want at most %s", p99, bound)
 	}
 }
 
