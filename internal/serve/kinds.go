@@ -118,10 +118,11 @@ func passwords(n *built) basic.Config {
 	}
 }
 
-// signatures are good for no longer than since the start: see builder.skew.
+// signatures are good for no longer than at the start, and remembered for as
+// long as then: see builder.skew.
 func (b *builder) signatures(c *config.Config) signature.Config {
 	signatures := c.Authentication.Signature
-	signatures.ClockSkew = min(skewOf(c), b.skew)
+	signatures.ClockSkew, signatures.RaisableTo = min(skewOf(c), b.skew), b.skew
 	return signatures
 }
 

@@ -3,6 +3,7 @@ package serve
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/config"
@@ -48,5 +49,19 @@ func TestUnknownKindIsRefused(t *testing.T) {
 	b := &builder{}
 	if list, err := b.authenticators(n, b.kinds(n)); err == nil {
 		t.Errorf("opened %d authenticators without a word", len(list))
+	}
+}
+
+// TestSkewsGoNoHigherThanAtTheStart, and whatever a reload makes of them,
+// signatures are remembered for the start's, which another may go back to.
+func TestSkewsGoNoHigherThanAtTheStart(t *testing.T) {
+	b := &builder{skew: 5 * time.Minute}
+	for asked, want := range map[time.Duration]time.Duration{0: 5 * time.Minute, time.Minute: time.Minute, 10 * time.Minute: 5 * time.Minute} {
+		c := &config.Config{}
+		c.Authentication.Signature.ClockSkew = asked
+		got := b.signatures(c)
+		if got.ClockSkew != want || got.RaisableTo != b.skew {
+			t.Errorf("asked for %s: %s, remembered for %s", asked, got.ClockSkew, got.RaisableTo)
+		}
 	}
 }

@@ -41,6 +41,10 @@ type Config struct {
 	// ClockSkew is how far a request's date may be from our clock, either way;
 	// 0 means DefaultClockSkew.
 	ClockSkew time.Duration
+	// RaisableTo is the highest clock skew that later rules over the same Nonces
+	// may have: a signature is remembered for as long as it would be good under
+	// that. Less than ClockSkew means ClockSkew.
+	RaisableTo time.Duration
 	// RequiredHeaders must be among the signed ones, beside the date and the
 	// request target, such as "host". They do not apply to Plain, which signs no
 	// headers.
@@ -92,5 +96,6 @@ func (c Config) settled() Config {
 		c.ClockSkew = DefaultClockSkew
 	}
 	c.ClockSkew = min(c.ClockSkew, MaxClockSkew)
+	c.RaisableTo = min(max(c.RaisableTo, c.ClockSkew), MaxClockSkew)
 	return c
 }

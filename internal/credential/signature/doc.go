@@ -36,6 +36,7 @@
 // no key can fill alone. It outlives a reload. It is the process's own: after a
 // restart, and at another instance, a signature holds once more within its clock
 // skew, until the instances share a store. A clock skew that is raised while
-// running would believe again what was forgotten under the lower one: the program
-// raises it at a start alone.
+// running would believe again what was forgotten under the lower one: it is
+// remembered for the highest that there may be, and the program raises that at a
+// start alone.
 package signature

@@ -51,7 +51,7 @@ func (a *Authenticator) readPlain(req *access.Request) (*signed, error) {
 	return &signed{
 		dialect: Plain, keyID: keyID, algorithm: sha256Name, mac: mac,
 		head: timestamp + "." + nonce + ".", body: body,
-		once: nonce, until: date.Add(a.config.ClockSkew), header: keyHeader,
+		once: nonce, until: date.Add(a.config.RaisableTo), header: keyHeader,
 	}, nil
 }
 

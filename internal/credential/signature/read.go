@@ -20,7 +20,7 @@ type signed struct {
 	head string
 	body []byte
 	// once names the signature among those of its key: it holds once. It can be
-	// forgotten after until, when the date is too old anyway.
+	// forgotten after until, when the date is too old under any rules.
 	once  string
 	until time.Time
 	// header is where the credential stands, in lower case.

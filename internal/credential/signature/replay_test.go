@@ -197,6 +197,23 @@ func TestReplayUnderNewerRules(t *testing.T) {
 	}
 }
 
+// A clock skew that is lowered and raised again makes nothing hold again either.
+func TestReplayUnderARaisedSkew(t *testing.T) {
+	for name, req := range replays() {
+		b := setUp(t, signature.Config{ClockSkew: time.Minute, RaisableTo: 5 * time.Minute})
+		if got := b.ask(req()); got != "good" {
+			t.Fatalf("%s: got %s", name, got)
+		}
+		for range 10 {
+			b.clock.pass(30 * time.Second)
+			raised := signature.New(signature.Config{ClockSkew: 5 * time.Minute, RaisableTo: 5 * time.Minute}, b.store, b.nonces, b.clock.Now)
+			if got := answer(raised.Authenticate(context.Background(), req())); got != "invalid" {
+				t.Fatalf("%s %s later: got %s", name, b.clock.Now().Sub(start), got)
+			}
+		}
+	}
+}
+
 // A nonce is one of its key: it holds once, whatever time it is sent with; at
 // another key, and in another dialect, it is another's.
 func TestNoncesByKey(t *testing.T) {

@@ -40,7 +40,7 @@ func (a *Authenticator) readSigned(req *access.Request, dialect Dialect, value s
 	text, err := signingText(req, dialect, p.keyID, parts)
 	return &signed{
 		dialect: dialect, keyID: p.keyID, algorithm: p.algorithm, mac: mac, head: text,
-		once: string(mac), until: date.Add(a.config.ClockSkew), header: "authorization",
+		once: string(mac), until: date.Add(a.config.RaisableTo), header: "authorization",
 	}, err
 }
 
