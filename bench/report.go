@@ -106,7 +106,7 @@ Written by `+"`go run ./bench -write`"+` (`+"`make bench`"+` prints the table) o
   highest ratio of a single round: what lies within them is noise. **allocs** are heap allocations a request.
 - Beside gRPC stands a grpc-go server with default settings that answers OK with one header; beside the HTTP door a net/http server that answers 200 with one header.
 - Postern runs as it is shipped, with the configuration of `+"`deploy/example`"+` and its log written to a file; only the policy timeout is longer, since server and load
-  share the cores. Among its own defaults is a garbage collector that lets the heap grow further (GOGC 400) than Go's own default (100), which the no-op servers have. The first
+  share the cores. Among its own defaults is a garbage collector that lets the heap grow further while little lives (GOGC up to 400) than Go's own default (100), which the no-op servers have. The first
   row says what that setting alone does: divide by it to compare like with like.
 - %d connections with %d requests in flight on each (HTTP/1.1: %d connections), requests as a browser's behind a gateway with 15 headers and an id of their own. Every answer is
   checked; one wrong answer ends the run.

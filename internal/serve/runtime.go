@@ -1,23 +1,67 @@
 package serve
 
 import (
+	"context"
 	"log/slog"
 	"runtime/debug"
+	"runtime/metrics"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// garbage is how much the heap may grow between collections, in percent. Most
-// of what a check allocates is dead when it answers, so that collecting seldom
-// costs little memory; the memory limit bounds it.
-const garbage = 400
+// The heap may grow by mostGarbage percent of what lives between collections:
+// most of what a check allocates is dead when it answers, so that collecting
+// seldom costs little memory. Where much lives, as with full caches, that would
+// be much, so that it may grow by spareHeap bytes, but always by leastGarbage
+// percent, so that collecting a large heap does not take most of the time.
+const (
+	mostGarbage  = 400
+	leastGarbage = 50
+	spareHeap    = 48 << 20
+)
+
+// collectEvery is how often the collector's setting follows what lives.
+const collectEvery = 250 * time.Millisecond
+
+// garbage is how much the heap may grow, in percent, when so many bytes live.
+func garbage(live uint64) int {
+	return int(min(max(100*spareHeap/max(live, 1), leastGarbage), mostGarbage))
+}
+
+// collect keeps the collector's setting by what lives until ctx ends.
+func collect(ctx context.Context) {
+	tick := time.NewTicker(collectEvery)
+	defer tick.Stop()
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	for set := mostGarbage; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		metrics.Read(live)
+		// Each change stops the world for a moment: small ones are not worth it.
+		if now := garbage(live[0].Value.Uint64()); now != set && (now < set*9/10 || now > set*11/10) {
+			debug.SetGCPercent(now)
+			set = now
+		}
+	}
+}
 
 // tune sets the collector by the container's memory, unless GOGC or GOMEMLIMIT
-// say otherwise. It is the process's own setting, made once by the program.
-func tune(env func(string) (string, bool), logger *slog.Logger) {
-	if _, set := env("GOGC"); !set {
-		debug.SetGCPercent(garbage)
+// say otherwise. It is the process's own setting, made once by the program. It
+// reports whether the collector is to follow what lives from now on.
+func tune(env func(string) (string, bool), logger *slog.Logger) (follow bool) {
+	_, set := env("GOGC")
+	if !set {
+		debug.SetGCPercent(mostGarbage)
 	}
+	limitMemory(env, logger)
+	return !set
+}
+
+func limitMemory(env func(string) (string, bool), logger *slog.Logger) {
 	if _, set := env("GOMEMLIMIT"); set {
 		return
 	}

@@ -73,6 +73,8 @@ type server struct {
 	calls     *grpc.Server
 	doors     *forwardauth.Server
 	admin     *http.Server
+	// collects: the garbage collector's setting is ours to keep.
+	collects bool
 	// http and control are how the HTTP doors and the admin listener encrypt; nil:
 	// plain text.
 	http, control *tls.Config
@@ -122,7 +124,7 @@ func (s *server) assemble(ctx context.Context, o Options, loaded *config.Config)
 		return err
 	}
 	s.logger = s.telemetry.Logger()
-	tune(o.Env, s.logger)
+	s.collects = tune(o.Env, s.logger)
 	if s.caches, err = openCaches(s.config.Cache, time.Now); err != nil {
 		return err
 	}
@@ -240,6 +242,9 @@ func (s *server) run(ctx context.Context, told <-chan os.Signal) error {
 	group.Add(func() error { return s.reloader.watch(work, told) }, func(error) { stop() })
 	group.Add(func() error { return s.keepStatus(work) }, func(error) { stop() })
 	group.Add(func() error { return s.leave(ctx, work) }, func(error) { stop() })
+	if s.collects {
+		group.Add(func() error { collect(work); return nil }, func(error) { stop() })
+	}
 	if err := group.Run(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}
