@@ -3,6 +3,7 @@ package keyring
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/postern-authz/postern/internal/consumer"
 	"github.com/postern-authz/postern/internal/consumer/rules"
@@ -113,17 +114,30 @@ func (k *Keyring) Credentials(ctx context.Context, q consumer.CredentialQuery) (
 }
 
 // UpdateCredential hands the settings as they are now to change, and writes
-// what that made of them. This alone can lengthen a life.
+// what that made of them. This alone can lengthen a life, though not of a key
+// that was rotated.
 func (k *Keyring) UpdateCredential(ctx context.Context, by consumer.Author, id string, version int64, change func(*Settings) error) (*consumer.CredentialRecord, consumer.Sequence, error) {
 	return k.updateCredential(ctx, by, id, version, "update", func(c *consumer.CredentialRecord) error {
 		settings := &Settings{Label: c.Label, Scopes: slices.Clone(c.Scopes), ExpiresAt: c.ExpiresAt, Constraints: declaredConstraints(c.Constraints)}
 		if err := change(settings); err != nil {
 			return err
 		}
+		if err := lengthened(c, settings.ExpiresAt); err != nil {
+			return err
+		}
 		constraints, problems := settings.Read()
 		c.Label, c.Scopes, c.ExpiresAt, c.Constraints = settings.Label, settings.Scopes, toMicrosecond(settings.ExpiresAt), constraints
 		return invalid(problems)
 	})
+}
+
+// lengthened refuses a later end to a key that was replaced: the end of its
+// grace stands, and what has ended is not brought back.
+func lengthened(c *consumer.CredentialRecord, end time.Time) error {
+	if c.ReplacedBy == "" || c.ExpiresAt.IsZero() || !end.IsZero() && !end.After(c.ExpiresAt) {
+		return nil
+	}
+	return conflict("credential", c.ID, "was replaced by %s, so its end can't be put off", c.ReplacedBy)
 }
 
 // EnableCredential lets it count again.

@@ -252,3 +252,45 @@ func (l *life) check() {
 		}
 	}
 }
+
+// An end that lies at the epoch, which a database might keep as none, is an end.
+func TestAnEndAtTheEpochIsOne(t *testing.T) {
+	h, ctx := open(t), t.Context()
+	h.app(t, "a")
+	issued := h.key(t, "a", rules.Credential{})
+	for _, end := range []time.Time{time.Unix(0, 0), time.Unix(0, 100), time.Unix(-1, 0)} {
+		if _, _, err := h.UpdateCredential(ctx, ops, issued.ID, 0, func(s *keyring.Settings) error { s.ExpiresAt = end; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := h.Credential(ctx, issued.ID); err != nil || c.Status(start) != consumer.StatusExpired || h.counts(t, issued.Key) {
+			t.Errorf("%s: %+v, %v", end, c, err)
+		}
+	}
+}
+
+// A key that another has replaced may end sooner, but not later: whoever rotated
+// it was told when it ends.
+func TestARotatedKeyIsNotBroughtBack(t *testing.T) {
+	h, ctx := open(t), t.Context()
+	h.app(t, "a")
+	old := h.key(t, "a", rules.Credential{})
+	if _, err := h.Rotate(ctx, ops, old.ID, keyring.Rotation{Grace: new(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	ends := func(at time.Time) error {
+		_, _, err := h.UpdateCredential(ctx, ops, old.ID, 0, func(s *keyring.Settings) error { s.ExpiresAt = at; return nil })
+		return err
+	}
+	for name, at := range map[string]time.Time{"never": {}, "later": start.Add(2 * time.Hour)} {
+		if err := ends(at); !errors.Is(err, keyring.ErrState) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := errors.Join(ends(start.Add(time.Hour)), ends(start.Add(time.Minute))); err != nil {
+		t.Errorf("as it is, and sooner: %v", err)
+	}
+	h.clock.pass(time.Minute)
+	if err := ends(time.Time{}); !errors.Is(err, keyring.ErrState) || h.counts(t, old.Key) {
+		t.Errorf("after its end: %v", err)
+	}
+}

@@ -140,7 +140,10 @@ func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return t.UnixMicro()
+	if at := t.UnixMicro(); at != 0 {
+		return at
+	}
+	return -1 // 0 is no time, and to an end that would be never
 }
 
 func fromMicros(at int64) time.Time {
