@@ -124,6 +124,9 @@ func (a *applying) applyConsumer(ctx context.Context, p *preparedImport) (*consu
 		return nil, "", conflict("consumer", was.Name, "belongs to the grant %s", was.Grant)
 	}
 	declared := p.Consumer
+	if declared.Enabled == nil { // other gateways' documents don't know the word
+		declared.Enabled = &was.Enabled
+	}
 	now, err := a.rewriteConsumer(ctx, a.w, was, &declared, "import")
 	if err != nil {
 		return nil, "", err

@@ -134,6 +134,44 @@ func TestApplyUpdates(t *testing.T) {
 	}
 }
 
+// Other gateways' documents don't know the word: importing one again does not
+// enable what was disabled here.
+func TestApplyLeavesWhatWasDisabled(t *testing.T) {
+	h, ctx := open(t), t.Context()
+	key := access.NewSecret(canary + "-disabled")
+	told := func(enabled *bool, label string) keyring.Import {
+		return keyring.Import{
+			Consumer:    rules.Consumer{Name: "a", DisplayName: label, Enabled: enabled},
+			Credentials: []rules.Credential{{ID: "k", Kind: access.KindAPIKey, Key: key, Label: label, Enabled: enabled}},
+		}
+	}
+	disabled := func() bool {
+		c, err := h.Credential(ctx, "k")
+		owner, err2 := h.Consumer(ctx, "a")
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		return !c.Enabled && !owner.Enabled
+	}
+	apply(t, h, false, told(nil, "one"))
+	if err := errors.Join(third(h.DisableConsumer(ctx, ops, "a", 0)), third(h.DisableCredential(ctx, ops, "k", 0))); err != nil {
+		t.Fatal(err)
+	}
+	if o := apply(t, h, false, told(nil, "one")); !slices.Equal(results(o), []keyring.Result{keyring.Unchanged}) || !disabled() {
+		t.Errorf("the same again: %+v", o)
+	}
+	if o := apply(t, h, false, told(nil, "two")); !slices.Equal(results(o), []keyring.Result{keyring.Updated}) || !disabled() {
+		t.Errorf("edited: %+v", o)
+	}
+	key = access.NewSecret(canary + "-another")
+	if o := apply(t, h, false, told(nil, "two")); o.Failed() || !disabled() {
+		t.Errorf("with another key: %+v", o)
+	}
+	if o := apply(t, h, false, told(new(true), "two")); !slices.Equal(results(o), []keyring.Result{keyring.Updated}) || disabled() {
+		t.Errorf("enabled by the document: %+v", o)
+	}
+}
+
 func TestApplyNothingIfAnyFails(t *testing.T) {
 	key := func(id, text string) rules.Credential {
 		return rules.Credential{ID: id, Kind: access.KindAPIKey, Key: access.NewSecret(text)}

@@ -21,9 +21,9 @@ type preparedImport struct {
 // preparedCredential is a record, or what is wrong with it.
 type preparedCredential struct {
 	record *consumer.CredentialRecord
-	// given: its id was told, not made here.
-	given bool
-	err   error
+	// given: its id was told, not made here. enabled: whether it counts was told.
+	given, enabled bool
+	err            error
 }
 
 func (k *Keyring) prepareAll(ctx context.Context, imports []Import) ([]preparedImport, error) {
@@ -59,7 +59,7 @@ func (k *Keyring) prepareOne(ctx context.Context, owner string, c *rules.Credent
 		}
 	}
 	record, err := k.record(owner, c, proof)
-	return &preparedCredential{record: record, given: c.ID != ""}, err
+	return &preparedCredential{record: record, given: c.ID != "", enabled: c.Enabled != nil}, err
 }
 
 // heldPassword is the hash of the same password of the same username; empty if
@@ -90,20 +90,20 @@ func (a *applying) credential(ctx context.Context, owner *consumer.Record, p *pr
 	}
 	record := *p.record
 	record.Consumer = owner.Name
-	result, err := a.applyCredential(ctx, owner, &record, p.given)
+	result, err := a.applyCredential(ctx, owner, &record, p)
 	item.ID = record.ID
 	return a.tell(item, result, err)
 }
 
 // applyCredential makes the ledger hold a credential. One without an id is that
 // which has its reference.
-func (a *applying) applyCredential(ctx context.Context, owner *consumer.Record, c *consumer.CredentialRecord, given bool) (Result, error) {
+func (a *applying) applyCredential(ctx context.Context, owner *consumer.Record, c *consumer.CredentialRecord, p *preparedCredential) (Result, error) {
 	held, err := a.w.Find(ctx, c.Reference)
 	taken, err := is(err)
 	if err != nil {
 		return "", err
 	}
-	if taken && !given {
+	if taken && !p.given {
 		c.ID = held.Credential.ID
 	}
 	if err := a.once("credential", c.ID); err != nil {
@@ -125,7 +125,11 @@ func (a *applying) applyCredential(ctx context.Context, owner *consumer.Record, 
 		return "", conflict("credential", c.ID, "is one of consumer %s", was.Consumer)
 	case !was.RevokedAt.IsZero():
 		return "", conflict("credential", c.ID, "was revoked, which is final")
-	case taken && sameProof(was, held, c):
+	}
+	if !p.enabled {
+		c.Enabled = was.Enabled
+	}
+	if taken && sameProof(was, held, c) {
 		return a.rewrite(ctx, was, c)
 	}
 	return Updated, a.replace(ctx, was, c)
