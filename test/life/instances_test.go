@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/http"
 	"slices"
 	"syscall"
 	"testing"
@@ -97,6 +98,30 @@ func TestReceiptNamesInstances(t *testing.T) {
 	p.b.settles(t, keys[1], refused)
 }
 
+// inStep waits until the second instance has heard of all changes. One that it
+// hears of later makes it forget what it remembers of that consumer.
+func (p *pair) inStep(t *testing.T) {
+	t.Helper()
+	harness.WaitFor(t, "the instances to be in step", func() error {
+		if a, b := p.a.sequence(t), p.b.sequence(t); a != b {
+			return fmt.Errorf("A is at %d, B at %d", a, b)
+		}
+		return nil
+	})
+}
+
+// sequence is the last change that an instance has applied.
+func (i *instance) sequence(t *testing.T) int64 {
+	t.Helper()
+	var report struct {
+		Store struct {
+			Sequence int64 `json:"sequence"`
+		} `json:"store"`
+	}
+	i.must(t, http.MethodGet, "/readyz", "", &report)
+	return report.Store.Sequence
+}
+
 // receipt holds a receipt to the instances that it must name, done or not.
 func (p *pair) receipt(t *testing.T, r revocation, want map[string]bool) {
 	t.Helper()
@@ -123,6 +148,7 @@ func TestNothingIsMissed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys := p.a.keys(t, name, 50)
+			p.inStep(t)
 			for _, k := range keys {
 				p.b.settles(t, k, allowed)
 			}
