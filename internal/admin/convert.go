@@ -30,6 +30,9 @@ func moment(field string, t *timestamppb.Timestamp) (time.Time, error) {
 	if err := t.CheckValid(); err != nil {
 		return time.Time{}, invalid(field, "is no time")
 	}
+	if t.AsTime().IsZero() { // the first moment of all, which would become none
+		return time.Time{}, invalid(field, "is in the past")
+	}
 	return t.AsTime(), nil
 }
 

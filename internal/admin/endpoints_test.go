@@ -68,6 +68,7 @@ func TestEndpoints(t *testing.T) {
 		{"POST", "/v1/consumers/app/keys", `{"type":"jwt"}`, 400, "invalid_argument"},
 		{"POST", "/v1/consumers/app/keys", `{"key":"my-own-key-0123456789"}`, 400, "invalid_argument"},
 		{"POST", "/v1/consumers/app/keys", `{"expires_at":"tomorrow"}`, 400, "invalid_argument"},
+		{"POST", "/v1/consumers/app/keys", `{"expires_at":"0001-01-01T00:00:00Z"}`, 400, "is in the past"},
 		{"POST", "/v1/consumers/app/keys", `{"constraints":{"addresses":["nowhere"]}}`, 400, "invalid_argument"},
 		{"POST", "/v1/consumers/app/credentials", `{"id":"own","type":"api_key","key":"my-own-key-0123456789"}`, 201, `"last_four":"6789"`},
 		{"POST", "/v1/consumers/app/credentials", `{"id":"again","type":"api_key","key":"my-own-key-0123456789"}`, 409, "exists"},

@@ -68,7 +68,7 @@ func (e *expiry) Set(text string) error {
 		return nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
-	if err == nil {
+	if err == nil && !at.IsZero() { // the first moment of all would be no end
 		e.at = at
 		return nil
 	}

@@ -187,7 +187,7 @@ func (f field) time() time.Time {
 		return time.Time{}
 	}
 	at, err := time.Parse(time.RFC3339, f.text())
-	if err != nil {
+	if err != nil || at.IsZero() { // the first moment of all would be no end
 		f.problem("expected a time such as 2030-01-31T00:00:00Z")
 	}
 	return at

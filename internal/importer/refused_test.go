@@ -54,6 +54,8 @@ func TestRefused(t *testing.T) {
 		{"no name there", importer.Auto, crd + "metadata: {namespace: x}\nspec: {}", "d:1: lacks the key \"metadata.name\""},
 		{"no spec", importer.Auto, crd + "metadata: {name: x}", "d:1: lacks the key \"spec\""},
 		{"secret", importer.Auto, "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {key: '%'}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: a}", "d:4: data.key: expected base64\nd:6: the Secret stands already at d:1"},
+		{"no end", importer.Postern, "consumers:\n- name: a\n  credentials: [{id: k, type: api_key, key: 0123456789abcdef, expires_at: \"0001-01-01T00:00:00Z\"}]",
+			"d:3: consumers[0].credentials[0].expires_at: expected a time such as 2030-01-31T00:00:00Z"},
 		{"our own", importer.Postern, "consumers:\n- {name: a, plan: x y}\n- {name: A}\n- name: b\n  constraints: {paths: [x]}\n  credentials:\n  - {id: k, type: api_key, key: env:NOT_SET}\n  - {id: l, type: jwt, key: x, algorithm: HS256, secret: short}\nmore: 1",
 			"d:2: consumers[0].plan: expected ASCII letters, digits, '.', '_' and '-', at most 128\n" +
 				"d:3: consumers[1]: another consumer has that name in another case\n" +

@@ -139,6 +139,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"zone", "name: x\nnets: ['fe80::1%eth0']\n", `f:2: nets[0]: expected an address or a network, such as 203.0.113.7 or 203.0.113.0/24`},
 		{"mapped network", "name: x\nnets: ['::ffff:10.0.0.0/104']\n", `f:2: nets[0]: expected an address or a network, such as 203.0.113.7 or 203.0.113.0/24`},
 		{"time without zone", "name: x\nsince: 2030-01-01T00:00:00\n", `f:2: since: expected a time of RFC 3339, such as 2030-01-01T00:00:00Z`},
+		{"the first moment of all", "name: x\nsince: 0001-01-01T00:00:00Z\n", `f:2: since: expected a time of RFC 3339, such as 2030-01-01T00:00:00Z`},
 		{"date alone", "name: x\nsince: 2030-01-01\n", `f:2: since: expected a time of RFC 3339, such as 2030-01-01T00:00:00Z`},
 		{"time with comma", "name: x\nsince: '2030-01-01T00:00:00,5Z'\n", `f:2: since: expected a time of RFC 3339, such as 2030-01-01T00:00:00Z`},
 		{"shape", "name: x\nkeys: all\n", `f:2: keys: expected a list or {all: […]}`},

@@ -71,7 +71,7 @@ var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz
 
 func (d *decoder) time(n *yaml.Node, into *time.Time, field string) {
 	t, err := time.Parse(time.RFC3339, n.Value)
-	if err != nil || !rfc3339.MatchString(n.Value) || n.Kind != yaml.ScalarNode {
+	if err != nil || !rfc3339.MatchString(n.Value) || n.Kind != yaml.ScalarNode || t.IsZero() { // the first moment of all would be no time
 		d.refuse(n.Line, field, "expected a time of RFC 3339, such as 2030-01-01T00:00:00Z")
 		return
 	}
