@@ -79,6 +79,7 @@ test: tools ## Vet and run every test with the race detector, real gateways incl
 	go test -race -timeout 20m ./...
 	go test -count 1 -run 'AtOnce|Flood' ./internal/credential/... # as many repeats as meant: the race detector gets fewer
 	go test -count 1 -timeout 20m -run 'TestRevocation|TestKilled' ./test/life # the same: a million checks that race with revocations
+	POSTERN_TEST_KILLS=1000 go test -count 1 -timeout 20m -run 'Kill' ./internal/consumer/sqlstore # the same: a thousand kills in mid-write
 
 test-keycloak: envoy keycloak ## Follow deploy/keycloak/README.md with a real Keycloak (Java 17 or later), and test against it
 	go vet -tags keycloak ./test/keycloak
