@@ -52,7 +52,10 @@ type database struct {
 	// that turns out to be broken; renew drops those that are likely to be.
 	tries int
 	renew func()
-	close func() error
+	// missing says that what is open is not what stands at the database's place any
+	// more; nil where that can't be.
+	missing func() error
+	close   func() error
 }
 
 // fault gives an error of the driver the sentinel that callers tell apart. An

@@ -45,7 +45,7 @@ type State struct {
 	// Ready: it was reached, and its schema and peppers are in order. What comes
 	// after that shows in each call alone.
 	Ready bool
-	// Err is why it is not ready.
+	// Err is why it is not ready, or that its file is not in its place any more.
 	Err error
 	// DefaultPepper: what is written is protected by a pepper that lies in the
 	// database beside it, since none is configured.

@@ -32,7 +32,7 @@ const sqliteFindTimeout = time.Second
 // a transaction that reads first and then writes could lose the race and would
 // fail in spite of the time-out.
 func openSQLite(o Options) (*database, error) {
-	file, err := sqliteFile(string(o.DSN.Reveal()))
+	file, missing, err := sqliteFile(string(o.DSN.Reveal()))
 	if err != nil {
 		return nil, err
 	}
@@ -63,36 +63,49 @@ func openSQLite(o Options) (*database, error) {
 		watch:     func(ctx context.Context, ring func()) { watchSQLite(ctx, read, ring) },
 		tries:     1, // waiting for a lock is left to SQLite
 		renew:     func() {},
+		missing:   missing,
 		close:     func() error { return errors.Join(read.Close(), write.Close()) },
 	}, nil
 }
 
 // sqliteFile makes a URI of a DSN that more parameters can be added to, and
 // makes the file if there is none: readable by its owner alone, which SQLite
-// gives to the files beside it, too.
-func sqliteFile(dsn string) (string, error) {
+// gives to the files beside it, too. missing tells when another file or none
+// stands in its place.
+func sqliteFile(dsn string) (uri string, missing func() error, err error) {
 	path, parameters, isURI := dsn, "", strings.HasPrefix(dsn, "file:")
 	if isURI {
 		parsed, err := url.Parse(dsn)
 		if err != nil {
-			return "", errors.New("the DSN of the store is not a URI that can be read")
+			return "", nil, errors.New("the DSN of the store is not a URI that can be read")
 		}
 		path, parameters = parsed.Path+parsed.Opaque, parsed.RawQuery
 	}
 	if path == "" || path == ":memory:" || strings.Contains(parameters, "mode=memory") {
-		return "", errors.New("the store needs a file: a database in memory would be another one for each connection")
+		return "", nil, errors.New("the store needs a file: a database in memory would be another one for each connection")
 	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return "", fmt.Errorf("the store: %w", pathError(err))
+		return "", nil, fmt.Errorf("the store: %w", pathError(err))
 	}
-	if err := file.Close(); err != nil {
-		return "", fmt.Errorf("the store: %w", err)
+	opened, err := file.Stat()
+	if err = errors.Join(err, file.Close()); err != nil {
+		return "", nil, fmt.Errorf("the store: %w", err)
 	}
 	if parameters != "" {
 		parameters += "&"
 	}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + parameters, nil
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + parameters, func() error { return misses(path, opened) }, nil
+}
+
+// misses reports a file that was moved, deleted or replaced. SQLite would go on
+// in the one that is open, and what it acknowledged would be gone with the
+// process; nor would it hear of what others write at that path.
+func misses(path string, opened os.FileInfo) error {
+	if at, err := os.Stat(path); err == nil && os.SameFile(at, opened) {
+		return nil
+	}
+	return fmt.Errorf("%w: its file %s was moved, deleted or replaced; put it back, or restart", consumer.ErrUnavailable, path)
 }
 
 // pathError says whether the disk is full.

@@ -125,3 +125,39 @@ func TestLockedSQLite(t *testing.T) {
 	}
 	mustPut(t, store, "two")
 }
+
+// A file that was taken away or replaced takes no more writes: they would be
+// acknowledged and lost. Nor does it answer, since others change what stands
+// there now.
+func TestAFileThatIsNotInItsPlaceIsNotWritten(t *testing.T) {
+	o := onSQLite(t)
+	path := string(o.DSN.Reveal())
+	store := open(t, o)
+	use := func() (read, write error) {
+		_, read = store.Find(t.Context(), consumer.NameReference("a"))
+		_, write = store.Change(t.Context(), consumer.Author{}, func(w consumer.Writer) error { return w.Note(t.Context(), &consumer.AuditRecord{}) })
+		return read, write
+	}
+	if read, write := use(); !errors.Is(read, consumer.ErrNotFound) || write != nil {
+		t.Fatalf("%v, %v", read, write)
+	}
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	for _, replaced := range []bool{false, true} {
+		if replaced {
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if read, write := use(); !errors.Is(read, consumer.ErrUnavailable) || !errors.Is(write, consumer.ErrUnavailable) || store.State().Err == nil {
+			t.Errorf("replaced %t: %v, %v", replaced, read, write)
+		}
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if read, write := use(); !errors.Is(read, consumer.ErrNotFound) || write != nil || store.State().Err != nil {
+		t.Errorf("put back: %v, %v", read, write)
+	}
+}

@@ -26,6 +26,8 @@ type Store struct {
 	// live is nil until the store is ready.
 	live   atomic.Pointer[live]
 	notYet atomic.Pointer[error]
+	// missed: it was logged that the database is not in its place.
+	missed atomic.Bool
 	bell   *bell
 	// background ends with Close, which waits for what runs in it.
 	background context.Context
@@ -129,18 +131,36 @@ func (s *Store) prepareLater() {
 	}
 }
 
-// open returns the database once the store is ready.
+// open returns the database once the store is ready, and while it is in its
+// place.
 func (s *Store) open() (*live, error) {
-	if ready := s.live.Load(); ready != nil {
-		return ready, nil
+	ready := s.live.Load()
+	if ready == nil {
+		return nil, fmt.Errorf("%w: it is not ready", consumer.ErrUnavailable)
 	}
-	return nil, fmt.Errorf("%w: it is not ready", consumer.ErrUnavailable)
+	if err := ready.inPlace(); err != nil {
+		if !s.missed.Swap(true) {
+			s.options.Logger.Error("the store of consumers is lost", "error", err.Error())
+		}
+		return nil, err
+	}
+	if s.missed.Load() && s.missed.Swap(false) {
+		s.options.Logger.Info("the store of consumers is in its place again")
+	}
+	return ready, nil
+}
+
+func (l *live) inPlace() error {
+	if l.missing == nil {
+		return nil
+	}
+	return l.missing()
 }
 
 // State says whether the store is ready.
 func (s *Store) State() State {
 	if ready := s.live.Load(); ready != nil {
-		return State{Ready: true, DefaultPepper: ready.defaultPepper}
+		return State{Ready: true, Err: ready.inPlace(), DefaultPepper: ready.defaultPepper}
 	}
 	state := State{}
 	if err := s.notYet.Load(); err != nil {
