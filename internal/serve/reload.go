@@ -131,27 +131,31 @@ func (r *reloader) needsRestart(c *config.Config) bool {
 		!reflect.DeepEqual(a.Authentication.Basic.Verifier, b.Authentication.Basic.Verifier) || skewOf(&b) > skewOf(&a)
 }
 
-// folders are those whose changes lead to a reload.
-func (r *reloader) folders() []string {
+// sources are what was read last: its changes lead to a reload.
+func (r *reloader) sources() sources {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.current.config
-	w := watched{}
+	folders, trees, files := watched{}, watched{}, map[string]bool{}
 	for _, list := range [][]string{c.Files, c.Consumers.Files, r.current.consumers.Files()} {
 		for _, path := range list {
-			w.folder(filepath.Dir(path))
+			folders.folder(filepath.Dir(path))
+			if resolved, err := filepath.EvalSymlinks(path); err == nil { // it may be a pattern
+				files[resolved] = true
+			}
 		}
 	}
 	if c.Policy.Directory != "" {
-		w.tree(c.Policy.Directory)
+		trees.tree(c.Policy.Directory)
+		maps.Copy(folders, trees)
 	}
-	return slices.Sorted(maps.Keys(w))
+	return sources{folders: slices.Sorted(maps.Keys(folders)), files: files, trees: trees}
 }
 
 // watch reloads when files change and when told to, until ctx ends. Files that
 // were bad are tried again, since the change that mends them may be missed.
 func (r *reloader) watch(ctx context.Context, told <-chan os.Signal) error {
-	return watchFolders(ctx, r.logger, r.folders, told, retry, func() bool { return r.reload(ctx) })
+	return watchFolders(ctx, r.logger, r.sources, told, retry, func() bool { return r.reload(ctx) })
 }
 
 // retry is how soon files that were bad are read again without a sign of change.

@@ -19,11 +19,11 @@ const (
 	restless = time.Second
 )
 
-// watchFolders calls load when something in the folders changes, or on a
-// signal, until ctx ends. Folders are watched rather than files, since editors
-// and Kubernetes replace files by renaming. After a load that failed it calls
-// again in a while.
-func watchFolders(ctx context.Context, logger *slog.Logger, folders func() []string, told <-chan os.Signal, again time.Duration, load func() bool) error {
+// watchFolders calls load when what was read may have changed, or on a signal,
+// until ctx ends. Folders are watched rather than files, since editors and
+// Kubernetes replace files by renaming. After a load that failed it calls again
+// in a while.
+func watchFolders(ctx context.Context, logger *slog.Logger, seen func() sources, told <-chan os.Signal, again time.Duration, load func() bool) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return err
@@ -33,13 +33,13 @@ func watchFolders(ctx context.Context, logger *slog.Logger, folders func() []str
 	// read once more as soon as the folders are watched.
 	w := &watch{watcher: watcher, logger: logger, due: time.NewTimer(settle)}
 	defer w.due.Stop()
-	w.add(folders())
+	w.look(seen())
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case event := <-watcher.Events:
-			if event.Op != fsnotify.Chmod {
+			if w.concerns(event) {
 				w.changed()
 			}
 		case err := <-watcher.Errors:
@@ -53,15 +53,38 @@ func watchFolders(ctx context.Context, logger *slog.Logger, folders func() []str
 			if !load() {
 				w.due.Reset(again)
 			}
-			w.add(folders())
+			w.look(seen())
 		}
 	}
+}
+
+// sources are what was read, by real paths.
+type sources struct {
+	// folders are watched.
+	folders []string
+	// files are those that were read, and trees the folders of which every file
+	// is.
+	files, trees map[string]bool
+}
+
+// concerns reports whether an event may change what a load reads. What comes, goes
+// or is renamed may, whatever its name; of what is only written to, that alone
+// which was read: a log or a database beside it is written to all the time.
+func (s sources) concerns(event fsnotify.Event) bool {
+	switch {
+	case event.Has(fsnotify.Create) || event.Has(fsnotify.Remove) || event.Has(fsnotify.Rename):
+		return true
+	case event.Has(fsnotify.Write):
+		return s.files[event.Name] || s.trees[filepath.Dir(event.Name)]
+	}
+	return false
 }
 
 type watch struct {
 	watcher *fsnotify.Watcher
 	logger  *slog.Logger
 	due     *time.Timer
+	sources
 	// since is when the first change came that was not read yet.
 	since time.Time
 }
@@ -74,9 +97,10 @@ func (w *watch) changed() {
 	w.due.Reset(min(settle, max(0, restless-now.Sub(w.since))))
 }
 
-// add watches folders; one that is watched already stays so.
-func (w *watch) add(folders []string) {
-	for _, folder := range folders {
+// look watches the folders of sources; one that is watched already stays so.
+func (w *watch) look(s sources) {
+	w.sources = s
+	for _, folder := range s.folders {
 		if err := w.watcher.Add(folder); err != nil {
 			w.logger.Warn("a folder can't be watched; send SIGHUP after changing it", "folder", folder, "error", err.Error())
 		}
