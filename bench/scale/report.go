@@ -77,7 +77,7 @@ func (r *report) part() string {
 	s := r.settings
 	return fmt.Sprintf(`## %s keys in %s
 
-Written by `+"`%s -keys %d -write`"+` on %s.
+Written by `+"`%s -keys %d -rounds %d -requests %d -different %d -lookups %d -write`"+` on %s.
 
 %s
 A look-up, as the database tells it:
@@ -90,7 +90,7 @@ A look-up, as the database tells it:
 - A check that looks up is one with `+"`cache.max_memory: 0`"+`: key, consumer and policy are new each time. %d a round, of keys all over the store, %d at once. The time is the server's alone, which for
   SQLite is the database's too.
 - %s
-`, thousands(s.keys), nameOf(s.driver), s.command(), s.keys, page.Machine(), r.table(), r.many.lookUp.plan,
+`, thousands(s.keys), nameOf(s.driver), s.command(), s.keys, s.rounds, s.requests, s.different, s.each, page.Machine(), r.table(), r.many.lookUp.plan,
 		cacheMemory, fewKeys, s.rounds, s.requests, thousands(s.different), s.each, lookers, pagesOf(s.driver))
 }
 

@@ -114,7 +114,7 @@ func TestReportHasBars(t *testing.T) {
 			t.Errorf("%s is within:\n%s", name, r.table())
 		}
 	}
-	if page := good().part(); !strings.Contains(page, "## 10,000,000 keys in SQLite") || !strings.Contains(page, "-driver sqlite -keys 10000000 -write") {
+	if page := good().part(); !strings.Contains(page, "## 10,000,000 keys in SQLite") || !strings.Contains(page, "-driver sqlite -keys 10000000 ") {
 		t.Errorf("the part of the report:\n%s", page)
 	}
 }
