@@ -10,11 +10,7 @@
 //	go run ./bench/scale -driver sqlite -short          few keys: whether it works, not what it costs
 //	go run ./bench/scale -driver sqlite -dir FOLDER     keep the stores there, and use those that are there
 //
-<<<<<<< HEAD
-// It needs Linux, and for ten million keys 12 GB of disk and half an hour.
-=======
 // It needs Linux, and for ten million keys 20 GB of disk and half an hour.
->>>>>>> ee904ab (wip)
 package main
 
 import (
