@@ -55,9 +55,9 @@ func newAuditVerify(d *door) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Walk the whole chain of audit records", Args: cobra.NoArgs,
 		Long: "Walk the whole chain of audit records. Exit code 0: each is as it was written;\n" +
-			"1: one is not, and it is named. That the last ones were cut off shows only to\n" +
-			"who has kept the head that was printed before: it is then not in the chain, or\n" +
-			"there are fewer records.",
+			"1: one is not, or is not there, and it is named. Who may write to the database\n" +
+			"can write a whole new chain: that shows only to who has kept the head that was\n" +
+			"printed before, which is then not in the chain.",
 	}
 	cmd.RunE = d.run(func(cmd *cobra.Command, api adminv1.AdminClient, _ []string) (*report, error) {
 		found, err := api.VerifyAudit(cmd.Context(), &adminv1.VerifyAuditRequest{})

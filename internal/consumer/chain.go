@@ -13,7 +13,7 @@ var ErrChain = errors.New("the audit chain is broken")
 // first. The hash of each record covers all that it says and the hash before
 // it, so nobody can change, drop or put in one without every later hash being
 // another. Whoever drops the last ones leaves a chain that is whole: compare
-// its end with what was noted elsewhere.
+// its end with Reader.AuditEnd, and with what was noted elsewhere.
 type Chain struct {
 	Number int64
 	Hash   string
@@ -38,5 +38,17 @@ func (c *Chain) Check(r *AuditRecord) error {
 		return fmt.Errorf("%w: record %d was changed", ErrChain, r.Number)
 	}
 	c.Number, c.Hash = r.Number, r.Hash
+	return nil
+}
+
+// Ends takes the chain as ended. The error is ErrChain when it was last written
+// with another end.
+func (c *Chain) Ends(at Chain) error {
+	switch {
+	case c.Number < at.Number:
+		return fmt.Errorf("%w: after record %d comes none, and %d were written", ErrChain, c.Number, at.Number)
+	case *c != at:
+		return fmt.Errorf("%w: record %d is not the last that was written", ErrChain, c.Number)
+	}
 	return nil
 }

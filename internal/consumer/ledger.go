@@ -119,6 +119,8 @@ type Reader interface {
 	// Audit lists records by number, from the first after a number; with a
 	// target, only its own.
 	Audit(ctx context.Context, after int64, limit int, target string) ([]*AuditRecord, error)
+	// AuditEnd is the end of the audit chain as it was last written.
+	AuditEnd(ctx context.Context) (Chain, error)
 	// Remembered finds what was answered to an idempotency key, until it ends.
 	Remembered(ctx context.Context, key string) (*Remembered, error)
 }

@@ -12,21 +12,47 @@ func (k *Keyring) Audit(ctx context.Context, after int64, limit int, target stri
 }
 
 // VerifyAudit walks the whole chain: that no record was changed, left out, put
-// in or moved. What was cut off at its end shows only to who kept a Head.
+// in, moved or cut off. Who rewrites the chain and its end shows only to who
+// kept a Head.
 func (k *Keyring) VerifyAudit(ctx context.Context) (*Verification, error) {
 	var chain consumer.Chain
 	for {
-		records, err := k.Audit(ctx, chain.Number, maxPage, "")
+		page, err := k.auditPage(ctx, chain.Number)
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range records {
+		last := len(page.records) < maxPage
+		for _, a := range page.records {
 			if err := chain.Check(a); err != nil {
-				return &Verification{Records: chain.Number, Head: chain.Hash, Broken: chain.Number + 1, Problem: err.Error()}, nil //nolint:nilerr // it is what was asked for
+				return broken(chain, err), nil
 			}
 		}
-		if len(records) < maxPage {
-			return &Verification{Records: chain.Number, Head: chain.Hash}, nil
+		if !last {
+			continue
 		}
+		if err := chain.Ends(page.end); err != nil {
+			return broken(chain, err), nil
+		}
+		return &Verification{Records: chain.Number, Head: chain.Hash}, nil
 	}
+}
+
+// auditPage is a part of the chain, with its end at the same moment.
+type auditPage struct {
+	records []*consumer.AuditRecord
+	end     consumer.Chain
+}
+
+func (k *Keyring) auditPage(ctx context.Context, after int64) (auditPage, error) {
+	return read(ctx, k, func(r consumer.Reader) (page auditPage, err error) {
+		if page.end, err = r.AuditEnd(ctx); err == nil {
+			page.records, err = r.Audit(ctx, after, maxPage, "")
+		}
+		return page, err
+	})
+}
+
+// broken tells where the chain is in order no more.
+func broken(upto consumer.Chain, why error) *Verification {
+	return &Verification{Records: upto.Number, Head: upto.Hash, Broken: upto.Number + 1, Problem: why.Error()}
 }

@@ -45,6 +45,8 @@ func TestABrokenAuditChainIsToldWithItsPlace(t *testing.T) {
 		"taken out":   {func(r records) records { return slices.Delete(r, 1, 2) }, 2},
 		"put in":      {func(r records) records { return slices.Insert(r, 1, r[0]) }, 2},
 		"by another":  {func(r records) records { r[2].Author.Name = "x"; return r }, 3},
+		"cut off":     {func(r records) records { return r[:len(r)-1] }, 3},
+		"all cut off": {func(r records) records { return nil }, 1},
 		"first taken": {func(r records) records { return r[1:] }, 1},
 	} {
 		keys, err := keyring.New(forger{h.ledger, c.forge}, keyring.Options{Now: h.clock.Now})

@@ -26,6 +26,13 @@ func (r *reader) Audit(ctx context.Context, after int64, limit int, target strin
 	return all, err
 }
 
+// AuditEnd implements consumer.Reader.
+func (r *reader) AuditEnd(ctx context.Context) (consumer.Chain, error) {
+	var end consumer.Chain
+	_, err := r.one(ctx, []any{&end.Number, &end.Hash}, "SELECT audit_number, audit_hash FROM head WHERE id = 1")
+	return end, err
+}
+
 func readAudit(rows *sql.Rows) (*consumer.AuditRecord, error) {
 	var (
 		a    consumer.AuditRecord

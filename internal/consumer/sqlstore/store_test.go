@@ -119,6 +119,7 @@ func tamperedAuditIsFound(t *testing.T, on opener) {
 		"changed":      "UPDATE audit SET target = 'other' WHERE number = 3",
 		"dropped":      "DELETE FROM audit WHERE number = 3",
 		"said earlier": "UPDATE audit SET at = at - 1 WHERE number = 3",
+		"the last":     "DELETE FROM audit WHERE number = 5",
 		"rechained":    "UPDATE audit SET hash = previous WHERE number = 3",
 	} {
 		store := open(t, on(t))
@@ -160,7 +161,11 @@ func checkChain(t *testing.T, store *sqlstore.Store) error {
 				return err
 			}
 		}
-		return nil
+		end, err := r.AuditEnd(t.Context())
+		if err != nil {
+			return err
+		}
+		return chain.Ends(end)
 	})
 }
 
