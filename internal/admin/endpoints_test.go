@@ -71,7 +71,7 @@ func TestEndpoints(t *testing.T) {
 		{"POST", "/v1/consumers/app/keys", `{"expires_at":"0001-01-01T00:00:00Z"}`, 400, "is in the past"},
 		{"POST", "/v1/consumers/app/keys", `{"constraints":{"addresses":["nowhere"]}}`, 400, "invalid_argument"},
 		{"POST", "/v1/consumers/app/credentials", `{"id":"own","type":"api_key","key":"my-own-key-0123456789"}`, 201, `"last_four":"6789"`},
-		{"POST", "/v1/consumers/app/credentials", `{"id":"again","type":"api_key","key":"my-own-key-0123456789"}`, 409, "exists"},
+		{"POST", "/v1/consumers/app/credentials", `{"id":"again","type":"api_key","key":"my-own-key-0123456789"}`, 409, "the key exists already"},
 		{"POST", "/v1/consumers/app/credentials", `{"id":"digest","type":"api_key","key_sha256":"22fd703119d6afe5085e62a0ed2f7e4f4ae92fa50d6fa6cc2f70847c29ae9fab"}`, 201, `"id":"digest"`},
 		{"POST", "/v1/consumers/app/credentials", `{"type":"issuer","issuer":"shop","value":"mobile"}`, 201, `"value":"mobile"`},
 		{"POST", "/v1/consumers/app/credentials", `{"type":"issuer","issuer":"unknown","value":"mobile"}`, 400, "invalid_argument"},

@@ -157,7 +157,8 @@ type Writer interface {
 // Outcome is a sentinel error about one thing.
 type Outcome struct {
 	// Kind is "consumer", "credential", "application", "grant", "plan" or
-	// "reference"; Name is its name or id, never a secret.
+	// "reference", or "key", which has no Name; else that is its name or id, never
+	// a secret.
 	Kind, Name string
 	Err        error
 }
@@ -166,6 +167,9 @@ type Outcome struct {
 func (o *Outcome) Error() string {
 	if errors.Is(o.Err, ErrNotFound) {
 		return fmt.Sprintf("there is no %s %.80q", o.Kind, o.Name)
+	}
+	if o.Name == "" { // an API key has nothing that may be shown
+		return fmt.Sprintf("the %s %v", o.Kind, o.Err)
 	}
 	return fmt.Sprintf("the %s %.80q %v", o.Kind, o.Name, o.Err)
 }

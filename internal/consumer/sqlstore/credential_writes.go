@@ -63,9 +63,17 @@ func (w *writer) free(ctx context.Context, c *consumer.CredentialRecord) error {
 	var id string
 	found, err := w.one(ctx, []any{&id}, "SELECT k.id FROM credentials k WHERE k.lookup IN ("+places(len(lookups))+")", anys(lookups)...)
 	if err == nil && found {
-		err = &consumer.Outcome{Kind: "reference", Name: shown(c), Err: consumer.ErrExists}
+		err = taken(c)
 	}
 	return err
+}
+
+// taken says so of a reference, by what of it may be shown.
+func taken(c *consumer.CredentialRecord) error {
+	if c.Reference.Kind == access.KindAPIKey {
+		return &consumer.Outcome{Kind: "key", Err: consumer.ErrExists}
+	}
+	return &consumer.Outcome{Kind: "reference", Name: shown(c), Err: consumer.ErrExists}
 }
 
 // shown is the part of a reference that may be read: that of an API key comes
