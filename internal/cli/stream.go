@@ -73,10 +73,13 @@ func (s *stream) at(place string) string {
 	return place
 }
 
-// place does the same for what the API says of fields.
+// place does the same for what the API says of fields, which may end with the
+// place of another.
 func (s *stream) place(r *refusal) {
 	for _, f := range r.fields {
 		f.Field = s.at(f.GetField())
+		text, last := f.GetDescription(), strings.LastIndexByte(f.GetDescription(), ' ')+1
+		f.Description = text[:last] + s.at(text[last:])
 	}
 }
 
