@@ -104,6 +104,7 @@ func TestWycheproofSignatures(t *testing.T) {
 // TestWycheproofKeys: keys that must not verify anything. Sets with secrets are
 // not an issuer's, so that even their valid cases are refused.
 func TestWycheproofKeys(t *testing.T) {
+	refused := 0
 	for _, g := range readJSON[vectors](t, "wycheproof", "json_web_key_test.json").TestGroups {
 		alg, key, keyErr := keyOf(g.Private, g.Public)
 		for _, c := range g.Tests {
@@ -119,6 +120,12 @@ func TestWycheproofKeys(t *testing.T) {
 			if valid := c.Result == "valid" && !strings.Contains(set, "kty:oct"); (err == nil) != valid {
 				t.Errorf("%d %s, %s: %v, want %s", c.TcID, g.Comment, c.Comment, err, c.Result)
 			}
+			if err != nil && c.Result != "valid" {
+				refused++
+			}
 		}
+	}
+	if refused != 21 {
+		t.Errorf("%d were refused that must be, want the 21 of the file", refused)
 	}
 }
