@@ -30,7 +30,7 @@ func (f *Found) JudgeButTime(environments []string) *access.Rejection {
 	case !who.Enabled:
 		return access.Invalid("consumer " + who.Name + " is disabled")
 	case !what.Enabled:
-		return access.Invalid("credential " + what.ID + " of consumer " + who.Name + " is disabled")
+		return access.Invalid("credential " + what.ID + " of consumer " + who.Name + " is disabled or revoked")
 	case !who.Ephemeral && len(environments) > 0 && !slices.Contains(environments, who.Environment):
 		return access.Invalid(fmt.Sprintf("consumer %s is of environment %q, which is not believed here", who.Name, who.Environment))
 	}
