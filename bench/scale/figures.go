@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // ratio is that of two costs: the median of the rounds, and what lies around it.
@@ -41,7 +42,7 @@ func times(x float64) string { return fmt.Sprintf("%.2f", x) }
 
 // thousands writes a number with commas.
 func thousands(n int) string {
-	text := fmt.Sprint(n)
+	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
 		text = text[:i] + "," + text[i:]
 	}

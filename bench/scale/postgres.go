@@ -46,7 +46,8 @@ func startCluster(ctx context.Context, dir string) (*cluster, error) {
 			return nil, err
 		}
 	}
-	return c, c.start(ctx)
+	err = c.start(ctx)
+	return c, err
 }
 
 // postgresBin is the folder of the newest PostgreSQL: $POSTGRES_BIN, or where

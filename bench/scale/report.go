@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/postern-authz/postern/bench/page"
@@ -40,10 +41,10 @@ func (r *report) figures() []figure {
 			cached.String(), fmt.Sprintf("≤ %.1f", cachedBar), cached.median <= cachedBar},
 		{"CPU of a check that looks up", micros(median(r.few.uncached)), micros(median(r.many.uncached)),
 			uncached.String(), fmt.Sprintf("≤ %.0f", uncachedBar), uncached.median <= uncachedBar},
-		{"checks without the store's answer in time", fmt.Sprint(r.few.late), fmt.Sprint(r.many.late), "", "", true},
+		{"checks without the store's answer in time", strconv.Itoa(r.few.late), strconv.Itoa(r.many.late), "", "", true},
 		{"CPU of a look-up alone, here", micros(r.few.lookUp.cpu), micros(r.many.lookUp.cpu), times(r.many.lookUp.cpu / r.few.lookUp.cpu), "", true},
 		{"pages read for a look-up", fmt.Sprintf("%.1f", r.few.lookUp.pages), fmt.Sprintf("%.1f", r.many.lookUp.pages), "", "", true},
-		{"steps that read a table from end to end", "", fmt.Sprint(scans(r.many.lookUp.plan)), "", "0", scans(r.many.lookUp.plan) == 0},
+		{"steps that read a table from end to end", "", strconv.Itoa(scans(r.many.lookUp.plan)), "", "0", scans(r.many.lookUp.plan) == 0},
 	}
 }
 

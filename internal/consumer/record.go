@@ -188,5 +188,13 @@ type Instance struct {
 // three beats.
 func (i Instance) Live() bool { return i.Age < 3*BeatEvery }
 
+// Silent reports whether the instance is not Live and may run all the same: cut
+// off from the Ledger it answers from what it remembers for a while.
+func (i Instance) Silent() bool { return !i.Live() && i.Age < silentFor }
+
+// silentFor is when what a silent instance remembered has ended, by any usual
+// cache.ttl.
+const silentFor = 5 * time.Minute
+
 // BeatEvery is how often an instance tells that it lives.
 const BeatEvery = 5 * time.Second

@@ -49,7 +49,8 @@ type Issued struct {
 // Receipt tells who has applied a change.
 type Receipt struct {
 	Sequence consumer.Sequence
-	// Instances are those that were live when the change was made.
+	// Instances are those that were live when the change was made, and those that
+	// have been silent for a while and may run all the same.
 	Instances []Acknowledgement
 	// Complete: all of them have applied it.
 	Complete bool

@@ -48,7 +48,7 @@ func (k *Keyring) Apply(ctx context.Context, by consumer.Author, imports []Impor
 
 func (o *Outcome) changed() bool {
 	for _, item := range o.Items {
-		if item.Result != Unchanged {
+		if item.Result != Unchanged && item.Result != Skipped {
 			return true
 		}
 	}
@@ -68,7 +68,9 @@ type applying struct {
 
 // tell adds what became of an item. What is an answer to the item is no error.
 func (a *applying) tell(item Item, result Result, err error) error {
-	item.Result = result
+	if item.Result = result; result == Skipped {
+		item.Text = "it was revoked here, and stays so"
+	}
 	var bad *Invalid
 	switch {
 	case err == nil:

@@ -35,6 +35,30 @@ func results(o *keyring.Outcome) []keyring.Result {
 	return slices.Compact(list)
 }
 
+func key(id, text string) rules.Credential {
+	return rules.Credential{ID: id, Kind: access.KindAPIKey, Key: access.NewSecret(text)}
+}
+
+func of(name string, list ...rules.Credential) keyring.Import {
+	return keyring.Import{Consumer: rules.Consumer{Name: name, Environment: "prod"}, Credentials: list}
+}
+
+func TestApplySkipsWhatWasRevoked(t *testing.T) {
+	h := open(t)
+	both := of("held", key("revoked", canary+"-revoked"), key("kept", canary+"-kept"))
+	apply(t, h, false, both)
+	if _, _, err := h.Revoke(t.Context(), ops, "revoked", keyring.Revocation{Reason: "leaked"}); err != nil {
+		t.Fatal(err)
+	}
+	o := apply(t, h, false, both, of("new"))
+	if o.Failed() || o.Items[1].Result != keyring.Skipped || o.Items[2].Result != keyring.Unchanged || o.Items[3].Result != keyring.Created {
+		t.Errorf("%+v", o)
+	}
+	if c, err := h.Credential(t.Context(), "revoked"); err != nil || c.RevokedReason != "leaked" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 func TestTwoPlansOfOneNameAreAConflict(t *testing.T) {
 	h := open(t)
 	plan := func(count int64) *consumer.Plan {
@@ -173,12 +197,6 @@ func TestApplyLeavesWhatWasDisabled(t *testing.T) {
 }
 
 func TestApplyNothingIfAnyFails(t *testing.T) {
-	key := func(id, text string) rules.Credential {
-		return rules.Credential{ID: id, Kind: access.KindAPIKey, Key: access.NewSecret(text)}
-	}
-	of := func(name string, list ...rules.Credential) keyring.Import {
-		return keyring.Import{Consumer: rules.Consumer{Name: name, Environment: "prod"}, Credentials: list}
-	}
 	for name, c := range map[string]struct {
 		add  keyring.Import
 		want keyring.Result
@@ -189,7 +207,6 @@ func TestApplyNothingIfAnyFails(t *testing.T) {
 		"a key without a key":            {of("x", rules.Credential{Kind: access.KindAPIKey}), keyring.Refused, ""},
 		"another consumer's key":         {of("x", key("k", canary)), keyring.Conflict, "of consumer held"},
 		"another consumer's id":          {of("x", key("held-key", canary+"-2")), keyring.Conflict, "one of consumer held"},
-		"a revoked key":                  {of("held", key("revoked", canary+"-revoked")), keyring.Conflict, "was revoked"},
 		"a consumer twice":               {of("NEW"), keyring.Conflict, "already"},
 		"an id twice":                    {of("x", key("k", canary+"-3"), key("K", canary+"-4")), keyring.Conflict, "already"},
 		"a key twice":                    {of("x", key("k", canary+"-3"), key("l", canary+"-3")), keyring.Conflict, "already"},

@@ -124,7 +124,7 @@ func (a *applying) applyCredential(ctx context.Context, owner *consumer.Record, 
 	case was.Consumer != owner.Name:
 		return "", conflict("credential", c.ID, "is one of consumer %s", was.Consumer)
 	case !was.RevokedAt.IsZero():
-		return "", conflict("credential", c.ID, "was revoked, which is final")
+		return Skipped, nil
 	}
 	if !p.enabled {
 		c.Enabled = was.Enabled

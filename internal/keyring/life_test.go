@@ -160,6 +160,34 @@ func TestReceipts(t *testing.T) {
 	}
 }
 
+// TestReceiptsNameTheSilent: an instance that is cut off may let through what it
+// remembers, so that a receipt names it, but nobody waits for it.
+func TestReceiptsNameTheSilent(t *testing.T) {
+	h, ctx := open(t), t.Context()
+	h.app(t, "a")
+	beat := func(id string) {
+		if err := h.ledger.Beat(ctx, consumer.Instance{ID: id, Name: id, Applied: 1 << 40, StartedAt: start}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.ledger.Beat(ctx, consumer.Instance{ID: "cut off", Name: "cut off", StartedAt: start}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		passes   time.Duration
+		complete bool
+		named    int
+	}{{30 * time.Second, false, 2}, {5 * time.Minute, true, 1}} {
+		h.clock.pass(c.passes)
+		beat("live")
+		issued := h.key(t, "a", rules.Credential{})
+		_, r, err := h.Revoke(ctx, ops, issued.ID, keyring.Revocation{Wait: time.Minute})
+		if err != nil || r.Complete != c.complete || len(r.Instances) != c.named {
+			t.Errorf("after %s: %+v, %v", c.passes, r, err)
+		}
+	}
+}
+
 // TestLife holds what no order of changes may break: a rotation never extends a
 // life, what was revoked never counts again, and of a key and all that came
 // after it at most one is active.

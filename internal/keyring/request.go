@@ -102,6 +102,8 @@ const (
 	Created   Result = "created"
 	Updated   Result = "updated"
 	Unchanged Result = "unchanged"
+	// Skipped: it was revoked here, which nothing undoes; the rest goes on.
+	Skipped Result = "skipped"
 	// Conflict: what is there already is in its way.
 	Conflict Result = "conflict"
 	// Refused: it is not what a record may be.

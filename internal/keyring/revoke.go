@@ -3,17 +3,20 @@ package keyring
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postern-authz/postern/internal/consumer"
 	"github.com/postern-authz/postern/internal/consumer/rules"
 )
 
-// maxWait bounds how long a receipt is waited for; askEvery is how often the
-// instances are asked.
+// leastWait and maxWait bound how long a receipt is waited for: the instance
+// that answers has applied the change, and needs a moment to say so. askEvery is
+// how often the instances are asked.
 const (
-	maxWait  = time.Minute
-	askEvery = 10 * time.Millisecond
+	leastWait = 100 * time.Millisecond
+	maxWait   = time.Minute
+	askEvery  = 10 * time.Millisecond
 )
 
 // Revoke ends a credential for good. One that was revoked already stays as it
@@ -50,9 +53,10 @@ func (k *Keyring) Revoke(ctx context.Context, by consumer.Author, id string, r R
 // receipt. Where the instances can't be asked the receipt is not complete.
 func (k *Keyring) Await(ctx context.Context, upto consumer.Sequence, wait time.Duration) *Receipt {
 	receipt := &Receipt{Sequence: upto}
-	ctx, cancel := context.WithTimeout(ctx, min(wait, maxWait)+time.Second) // one look is always possible
+	wait = min(max(wait, leastWait), maxWait)
+	ctx, cancel := context.WithTimeout(ctx, wait+time.Second) // one look is always possible
 	defer cancel()
-	over := time.NewTimer(min(wait, maxWait))
+	over := time.NewTimer(wait)
 	defer over.Stop()
 	var waited map[string]bool
 	for {
@@ -63,7 +67,7 @@ func (k *Keyring) Await(ctx context.Context, upto consumer.Sequence, wait time.D
 			}
 			receipt.fill(instances, waited)
 		}
-		if err == nil && receipt.Complete {
+		if err == nil && receipt.settled(waited) {
 			return receipt
 		}
 		select {
@@ -74,6 +78,11 @@ func (k *Keyring) Await(ctx context.Context, upto consumer.Sequence, wait time.D
 			return receipt
 		}
 	}
+}
+
+// settled reports whether all have applied it that are waited for.
+func (r *Receipt) settled(waited map[string]bool) bool {
+	return !slices.ContainsFunc(r.Instances, func(a Acknowledgement) bool { return waited[a.ID] && !a.Done })
 }
 
 // live are the ids of the instances that a receipt waits for. Those that start
@@ -88,14 +97,16 @@ func live(instances []consumer.Instance) map[string]bool {
 	return ids
 }
 
-// fill says what the instances that are waited for have applied.
+// fill says what the instances that are waited for have applied. One that was
+// silent already is not waited for, but named where it has not: it may still let
+// through what it remembers.
 func (r *Receipt) fill(instances []consumer.Instance, waited map[string]bool) {
 	r.Instances, r.Complete = nil, true
 	for _, i := range instances {
-		if !waited[i.ID] {
+		done := i.Applied >= r.Sequence
+		if !waited[i.ID] && (done || !i.Silent()) {
 			continue
 		}
-		done := i.Applied >= r.Sequence
 		r.Instances = append(r.Instances, Acknowledgement{ID: i.ID, Name: i.Name, Applied: i.Applied, Done: done})
 		r.Complete = r.Complete && done
 	}

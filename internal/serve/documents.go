@@ -74,7 +74,7 @@ func entries(plan *importer.Plan, outcome *keyring.Outcome) []*adminv1.ImportEnt
 
 // actions are what an outcome is called in an answer.
 var actions = map[keyring.Result]string{
-	keyring.Created: "create", keyring.Updated: "update", keyring.Unchanged: "unchanged",
+	keyring.Created: "create", keyring.Updated: "update", keyring.Unchanged: "unchanged", keyring.Skipped: "skip",
 	keyring.Conflict: "refuse", keyring.Refused: "refuse",
 }
 

@@ -254,10 +254,10 @@ func dump(t *testing.T, dsn string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(ctx) }() // nothing is lost with it
-	tables := column(t, ctx, conn, "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
+	tables := column(ctx, t, conn, "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
 	var all []string
 	for _, table := range tables {
-		all = append(all, column(t, ctx, conn, "SELECT r::text FROM "+table+" r")...)
+		all = append(all, column(ctx, t, conn, "SELECT r::text FROM "+table+" r")...)
 	}
 	if len(all) == 0 {
 		t.Fatal("the database is empty")
@@ -265,7 +265,7 @@ func dump(t *testing.T, dsn string) string {
 	return strings.Join(all, "\n")
 }
 
-func column(t *testing.T, ctx context.Context, conn *pgx.Conn, query string) []string {
+func column(ctx context.Context, t *testing.T, conn *pgx.Conn, query string) []string {
 	t.Helper()
 	rows, err := conn.Query(ctx, query)
 	if err != nil {

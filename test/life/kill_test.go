@@ -62,7 +62,10 @@ func (w *writing) untilKilled(t *testing.T) {
 	var work sync.WaitGroup
 	for range writers {
 		work.Go(func() {
-			for ctx.Err() == nil && w.write(ctx) == nil {
+			for ctx.Err() == nil {
+				if w.write(ctx) != nil {
+					return
+				}
 			}
 		})
 	}
