@@ -25,6 +25,9 @@ type Life struct {
 	// Applied waits until this process has applied a change; nil: it serves
 	// nothing.
 	Applied func(ctx context.Context, upto consumer.Sequence) error
+	// PageKey signs the page tokens of lists, 32 bytes; nil: they end with the
+	// process.
+	PageKey []byte
 	Tokens  []admin.Token
 	Logger  *slog.Logger
 }
@@ -45,7 +48,7 @@ func Administration(c *config.Config, l Life) (*admin.Server, error) {
 		return nil, err
 	}
 	return admin.New(admin.Options{
-		Keyring: ring, Tokens: l.Tokens, Hosts: c.Listen.AdminHosts, Import: documents{l.Ledger},
+		Keyring: ring, Tokens: l.Tokens, Hosts: c.Listen.AdminHosts, Import: documents{l.Ledger}, PageKey: l.PageKey,
 		Now: time.Now, Random: rand.Reader, Logger: l.Logger,
 	})
 }
@@ -63,8 +66,13 @@ func (s *server) openAPI(stdout io.Writer) (http.Handler, error) {
 		}
 		tokens = append(tokens, token)
 	}
+	pages, err := s.ledger.store.Derive("page tokens")
+	if err != nil {
+		s.logger.Warn("page tokens of lists end with this process, since the store is not reached yet", "error", err.Error())
+	}
 	api, err := Administration(s.config, Life{
-		Ledger: s.ledger.store, Applied: s.ledger.replica.Applied, Tokens: tokens, Logger: s.logger,
+		PageKey: pages,
+		Ledger:  s.ledger.store, Applied: s.ledger.replica.Applied, Tokens: tokens, Logger: s.logger,
 		Declared: func() consumer.Store { return s.reloader.inForce.Load().consumers },
 	})
 	s.reloader.api = api

@@ -174,3 +174,24 @@ func TestSealedInAnothersPlace(t *testing.T) {
 		t.Errorf("found %v with another's secret", found)
 	}
 }
+
+// TestDerivedKeys: instances of one store sign alike, for each purpose with a
+// key of its own.
+func TestDerivedKeys(t *testing.T) {
+	o := onSQLite(t)
+	derive := func(s *sqlstore.Store, purpose string) string {
+		key, err := s.Derive(purpose)
+		if err != nil || len(key) != 32 {
+			t.Fatalf("%d bytes, %v", len(key), err)
+		}
+		return string(key)
+	}
+	first, second := open(t, o), open(t, o)
+	if derive(first, "a") != derive(second, "a") || derive(first, "a") == derive(first, "b") {
+		t.Error("instances differ, or purposes do not")
+	}
+	o.Peppers = []access.Secret{pepper("a")}
+	if derive(open(t, o), "a") == derive(first, "a") {
+		t.Error("another pepper made the same key")
+	}
+}

@@ -169,6 +169,16 @@ func (s *Store) State() State {
 	return state
 }
 
+// Derive makes a key of 32 bytes for a purpose, the same in every process that
+// has the same newest pepper. It fails while the store is not ready.
+func (s *Store) Derive(purpose string) ([]byte, error) {
+	live, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	return live.vault.derive(purpose)
+}
+
 // Close implements consumer.Ledger. It ends those who follow.
 func (s *Store) Close() error {
 	s.end()

@@ -71,6 +71,12 @@ func newPepper(secret access.Secret) (pepper, error) {
 	return pepper{id: int64(binary.BigEndian.Uint32(name)) + 1, key: secret, block: aead}, nil
 }
 
+// derive makes a key for a purpose of its own, the same for all who share the
+// newest pepper.
+func (v *vault) derive(purpose string) ([]byte, error) {
+	return hkdf.Key(sha256.New, v.newest().key.Reveal(), nil, "postern: "+purpose, sha256.Size)
+}
+
 func (v *vault) newest() pepper { return v.peppers[0] }
 
 func (v *vault) pepper(id int64) (pepper, bool) {
