@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"time"
 
 	"github.com/postern-authz/postern/deploy/upstream"
 )
@@ -26,14 +25,19 @@ func verified(v *upstream.Verifier, next http.Handler) http.Handler {
 	})
 }
 
-func ExampleVerifier() {
-	v := &upstream.Verifier{
+func ExampleNew() {
+	ctx, stop := context.WithCancel(context.Background()) // for as long as the service runs
+	defer stop()
+	v, err := upstream.New(ctx, upstream.Config{
 		KeysURL:  "http://127.0.0.1:9193/.well-known/jwks.json",
 		Header:   "X-Postern-Identity",
 		Issuer:   "postern",
-		Audience: "orders",
-		Client:   http.DefaultClient,
-		Now:      time.Now,
+		Audience: []string{"orders"},
+		Asked:    upstream.Arrived,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
 	api := verified(v, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		fmt.Println("from", r.Context().Value(identityKey{}).(*upstream.Identity).Subject)

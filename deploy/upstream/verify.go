@@ -1,5 +1,5 @@
 // Package upstream verifies Postern's identity assertion in an upstream. Copy
-// this file: it needs nothing but the JWKS URL, golang-jwt and jwx.
+// this file: it needs nothing but the JWKS URL, golang-jwt, jwx and its httprc.
 package upstream
 
 import (
@@ -8,11 +8,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/lestrrat-go/httprc/v3"
 	"github.com/lestrrat-go/jwx/v3/jwk"
 )
 
@@ -26,97 +25,84 @@ type Identity struct {
 	DecisionID                     string `json:"decision_id"`
 }
 
-// Verifier verifies assertions. An empty Issuer or Audience is any. Asked tells
-// what the client asked for, where the gateway rewrites requests; nil: what
-// arrived. Everything else must be set.
-type Verifier struct {
-	KeysURL, Header, Issuer, Audience string
-
-	Asked  func(*http.Request) (method, host, path string)
-	Client *http.Client     // fetches the keys
-	Now    func() time.Time // time.Now
-
-	fetching sync.Mutex
-	last     atomic.Pointer[keySet]
+// Config needs KeysURL, Header and Asked, which tells what the client asked for:
+// Arrived, unless the gateway rewrites requests. An empty Issuer is any; of
+// Audience one must be there, if there are any. Transport fetches the keys; nil
+// is http.DefaultTransport.
+type Config struct {
+	KeysURL, Header, Issuer string
+	Audience                []string
+	Asked                   func(*http.Request) (method, host, path string)
+	Transport               http.RoundTripper
 }
+
+// Verifier verifies assertions. It fetches the keys every ten seconds, and never
+// for a request: made-up keys cost nothing, and no request waits.
+type Verifier struct {
+	Config
+	parser *jwt.Parser
+	keys   *httprc.ResourceBase[jwk.Set]
+}
+
+// New returns a verifier whose goroutines end with ctx. Until it is Ready it
+// refuses everything. Afterwards the last good keys count until there are newer
+// ones. They come from that URL alone: redirects are not followed.
+func New(ctx context.Context, c Config) (*Verifier, error) {
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"ES256", "EdDSA"}), jwt.WithStrictDecoding(),
+		jwt.WithExpirationRequired(), jwt.WithIssuer(c.Issuer), jwt.WithAudience(c.Audience...))
+	client := httprc.WithHTTPClient(&http.Client{Transport: c.Transport, Timeout: 5 * time.Second, CheckRedirect: stay})
+	keys, badURL := httprc.NewResource(c.KeysURL, httprc.TransformFunc[jwk.Set](readKeys), client,
+		httprc.WithConstantInterval(10*time.Second), httprc.WithMinInterval(10*time.Second)) // the second: after a failure
+	fetcher, err := httprc.NewClient(httprc.WithWorkers(1)).Start(ctx)
+	if err := errors.Join(err, badURL); err != nil {
+		return nil, err
+	}
+	return &Verifier{c, parser, keys}, fetcher.Add(ctx, keys, httprc.WithWaitReady(false))
+}
+
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+func readKeys(_ context.Context, answer *http.Response) (jwk.Set, error) {
+	set, err := jwk.ParseReader(http.MaxBytesReader(nil, answer.Body, 64<<10))
+	if err == nil && set.Len() == 0 {
+		err = errors.New("a key set without keys")
+	}
+	return set, err
+}
+
+// Ready waits for the first keys, at most until ctx ends.
+func (v *Verifier) Ready(ctx context.Context) error { return v.keys.Ready(ctx) }
 
 // Verify returns who the request is from. Where it can't, answer 401 and keep
 // the error for the log.
 func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
-	lines := r.Header.Values(v.Header)
+	id, lines := &Identity{}, r.Header.Values(v.Header)
 	if len(lines) != 1 {
 		return nil, errors.New("expected one line of " + v.Header)
 	}
-	options := []jwt.ParserOption{jwt.WithValidMethods([]string{"ES256", "EdDSA"}), jwt.WithExpirationRequired(),
-		jwt.WithStrictDecoding(), jwt.WithIssuer(v.Issuer), jwt.WithTimeFunc(v.Now)}
-	if v.Audience != "" {
-		options = append(options, jwt.WithAudience(v.Audience))
-	}
-	id, key := &Identity{}, func(t *jwt.Token) (any, error) { return v.key(r.Context(), t.Header) }
-	if _, err := jwt.ParseWithClaims(lines[0], id, key, options...); err != nil {
+	if _, err := v.parser.ParseWithClaims(lines[0], id, v.key); err != nil {
 		return nil, err
 	}
-	if method, host, path := v.asked(r); id.Subject == "" || id.Method != method || id.Host != host || id.Path != path {
+	if method, host, path := v.Asked(r); id.Subject == "" || id.Method != method || id.Host != host || id.Path != path {
 		return nil, errors.New("the assertion is for another request")
 	}
 	return id, nil
 }
 
-func (v *Verifier) asked(r *http.Request) (method, host, path string) {
-	if v.Asked != nil {
-		return v.Asked(r)
+// key returns the key that a token names.
+func (v *Verifier) key(t *jwt.Token) (public any, err error) {
+	kid, _ := t.Header["kid"].(string)
+	if set := v.keys.Resource(); set != nil && t.Header["typ"] == "postern-identity+jwt" {
+		if key, known := set.LookupKeyID(kid); known {
+			err = jwk.Export(key, &public)
+			return public, err
+		}
 	}
+	return nil, errors.New("an unknown key, or another type of token")
+}
+
+// Arrived is what a request asks for as it arrived.
+func Arrived(r *http.Request) (method, host, path string) {
 	host = strings.TrimSuffix(r.Host, ":"+(&url.URL{Host: r.Host}).Port())
 	return r.Method, strings.TrimSuffix(strings.ToLower(host), "."), r.URL.Path
-}
-
-// keySet is what the last try to fetch left; it is never changed.
-type keySet struct {
-	jwk.Set
-	tried time.Time
-}
-
-// key returns the key that a header names. A key that Postern took back is
-// refused after five minutes; made-up ones cause one fetch in ten seconds, for
-// which no good one waits.
-func (v *Verifier) key(ctx context.Context, header map[string]any) (public any, err error) {
-	kid, _ := header["kid"].(string)
-	if v.due(kid) {
-		v.fetching.Lock()
-		if v.due(kid) { // still: nobody has fetched while we waited
-			v.last.Store(v.fetch(ctx, v.last.Load()))
-		}
-		v.fetching.Unlock()
-	}
-	key, known := v.last.Load().LookupKeyID(kid)
-	if !known || header["typ"] != "postern-identity+jwt" {
-		return nil, errors.New("an unknown key, or another type of token")
-	}
-	err = jwk.Export(key, &public)
-	return public, err
-}
-
-func (v *Verifier) due(kid string) bool {
-	s := v.last.Load()
-	return s == nil || v.Now().Sub(s.tried) > 5*time.Minute || !s.has(kid) && v.Now().Sub(s.tried) > 10*time.Second
-}
-
-func (s *keySet) has(kid string) bool {
-	_, known := s.LookupKeyID(kid)
-	return known
-}
-
-// fetch outlives its request, as others need the keys too. The last good ones
-// count while there are no newer ones.
-func (v *Verifier) fetch(ctx context.Context, last *keySet) *keySet {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	set, err := jwk.Fetch(ctx, v.KeysURL, jwk.WithHTTPClient(v.Client), jwk.WithMaxFetchBodySize(64<<10))
-	switch {
-	case err == nil && set.Len() > 0:
-		return &keySet{set, v.Now()}
-	case last != nil:
-		return &keySet{last.Set, v.Now()}
-	}
-	return &keySet{jwk.NewSet(), v.Now()}
 }

@@ -10,14 +10,19 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"go.uber.org/goleak"
 
 	"github.com/postern-authz/postern/deploy/upstream"
 	"github.com/postern-authz/postern/internal/access"
@@ -46,52 +51,74 @@ func pemOf(key crypto.Signer) access.Secret {
 	return access.NewSecret(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 }
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 // world is Postern's signer with its public listener, and an upstream that
-// knows nothing but the listener's URL.
+// knows nothing but the listener's URL. It lives in a bubble whose clock jumps.
 type world struct {
-	t        *testing.T
-	now      time.Time
-	config   assertion.Config
-	signer   atomic.Pointer[assertion.Signer]
-	fetches  atomic.Int32
-	broken   atomic.Bool
-	keysURL  string
-	upstream *httptest.Server
+	t       *testing.T
+	config  assertion.Config
+	signer  atomic.Pointer[assertion.Signer]
+	fetches atomic.Int32
+	keys    atomic.Pointer[http.HandlerFunc] // answers in place of Postern; nil: Postern does
+	service http.Handler
 }
 
-func newWorld(t *testing.T, key crypto.Signer) *world {
-	w := &world{t: t, now: time.Now(), config: assertion.Config{
-		Key: pemOf(key), TTL: time.Minute, Issuer: "postern", Audience: "orders",
-	}}
-	w.load()
-	jwks := assertion.JWKSHandler(w.signer.Load)
-	listener := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if w.fetches.Add(1); w.broken.Load() {
-			http.Error(rw, "down", http.StatusServiceUnavailable)
-			return
-		}
-		jwks.ServeHTTP(rw, r)
-	}))
-	t.Cleanup(listener.Close)
-	w.keysURL = listener.URL + assertion.JWKSPath
+// inWorld runs a test with an upstream that knows Postern's keys.
+func inWorld(t *testing.T, key crypto.Signer, test func(*testing.T, *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, config: assertion.Config{Key: pemOf(key), TTL: time.Minute, Issuer: "postern", Audience: "orders"}}
+		w.load()
+		w.service = verified(w.verifier(upstream.Arrived), http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			id := r.Context().Value(identityKey{}).(*upstream.Identity)
+			_, _ = rw.Write([]byte(id.Subject + " " + id.Credential + " " + strings.Join(id.Roles, ",") + " " + id.DecisionID))
+		}))
+		test(t, w)
+	})
+}
 
-	clock := func() time.Time { return w.now }
-	v := &upstream.Verifier{
-		KeysURL: w.keysURL, Header: header, Issuer: "postern", Audience: "orders", Client: http.DefaultClient, Now: clock,
+// verifier returns one that has asked for the keys, and ends with the test.
+func (w *world) verifier(asked func(*http.Request) (method, host, path string)) *upstream.Verifier {
+	v := must(upstream.New(w.t.Context(), upstream.Config{
+		KeysURL: "http://postern" + assertion.JWKSPath, Header: header, Issuer: "postern", Audience: []string{"orders"}, Asked: asked, Transport: w,
+	}))
+	time.Sleep(time.Second)
+	synctest.Wait()
+	return v
+}
+
+// RoundTrip is Postern's public listener.
+func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.fetches.Add(1)
+	answer := httptest.NewRecorder()
+	switch keys := w.keys.Load(); {
+	case r.URL.Path != assertion.JWKSPath:
+		w.t.Errorf("asked for %s", r.URL)
+	case keys != nil:
+		keys.ServeHTTP(answer, r)
+	default:
+		assertion.JWKSHandler(w.signer.Load).ServeHTTP(answer, r)
 	}
-	w.upstream = httptest.NewServer(verified(v, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		id := r.Context().Value(identityKey{}).(*upstream.Identity)
-		_, _ = rw.Write([]byte(id.Subject + " " + id.Credential + " " + strings.Join(id.Roles, ",") + " " + id.DecisionID))
-	})))
-	t.Cleanup(w.upstream.Close)
-	return w
+	if answer.Code == http.StatusTeapot {
+		return nil, errors.New("connection refused")
+	}
+	return answer.Result(), nil
+}
+
+// answer has the public listener answer so.
+func (w *world) answer(h http.HandlerFunc) { w.keys.Store(&h) }
+
+// wait lets the time pass within which README.md says that keys are known.
+func (w *world) wait() {
+	time.Sleep(15 * time.Second)
+	synctest.Wait()
 }
 
 // load makes a signer of the configuration, as a reload does.
 func (w *world) load() {
 	off := must(cache.New[string](cache.Options[string]{Now: time.Now}))
 	w.signer.Store(must(assertion.New(w.config, assertion.Deps{
-		Cache: off, Revision: "r1", Now: func() time.Time { return w.now }, NewID: rand.Text,
+		Cache: off, Revision: "r1", Now: time.Now, NewID: rand.Text,
 	})))
 }
 
@@ -109,52 +136,48 @@ func (w *world) sign(method, host, path string) string {
 // send asks the upstream and returns its status and body.
 func (w *world) send(method, host, target string, assertions ...string) (int, string) {
 	w.t.Helper()
-	req := must(http.NewRequest(method, w.upstream.URL+target, nil))
+	req := httptest.NewRequest(method, target, nil)
 	req.Host, req.Header[header] = host, assertions
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body := make([]byte, 1024)
-	n, _ := resp.Body.Read(body)
-	return resp.StatusCode, string(body[:n])
+	answer := httptest.NewRecorder()
+	w.service.ServeHTTP(answer, req)
+	return answer.Code, answer.Body.String()
 }
 
 func TestUpstream(t *testing.T) {
 	for name, key := range map[string]crypto.Signer{"ES256": newEC(), "EdDSA": newEd()} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, key)
-			good := w.sign("GET", "api.example.com", "/orders/a b")
-			for name, test := range map[string]struct{ method, host, target string }{
-				"as it was asked":        {"GET", "api.example.com", "/orders/a%20b"},
-				"with a query":           {"GET", "api.example.com", "/orders/a%20b?x=1"},
-				"host with case, port":   {"GET", "API.example.com:8443", "/orders/a%20b"},
-				"host with a last dot":   {"GET", "api.example.com.", "/orders/a%20b"},
-				"encoded in another way": {"GET", "api.example.com", "/%6frders/a%20b"},
-			} {
-				if status, body := w.send(test.method, test.host, test.target, good); status != 200 || body != "alice alice-key reader d1" {
-					t.Errorf("%s: %d %q", name, status, body)
+			inWorld(t, key, func(t *testing.T, w *world) {
+				good := w.sign("GET", "api.example.com", "/orders/a b")
+				for name, test := range map[string]struct{ method, host, target string }{
+					"as it was asked":        {"GET", "api.example.com", "/orders/a%20b"},
+					"with a query":           {"GET", "api.example.com", "/orders/a%20b?x=1"},
+					"host with case, port":   {"GET", "API.example.com:8443", "/orders/a%20b"},
+					"host with a last dot":   {"GET", "api.example.com.", "/orders/a%20b"},
+					"encoded in another way": {"GET", "api.example.com", "/%6frders/a%20b"},
+				} {
+					if status, body := w.send(test.method, test.host, test.target, good); status != 200 || body != "alice alice-key reader d1" {
+						t.Errorf("%s: %d %q", name, status, body)
+					}
 				}
-			}
-			for name, test := range map[string]struct{ method, host, target string }{
-				"another path":        {"GET", "api.example.com", "/orders/8"},
-				"a path below":        {"GET", "api.example.com", "/orders/a%20b/items"},
-				"a trailing slash":    {"GET", "api.example.com", "/orders/a%20b/"},
-				"a path in two ways":  {"GET", "api.example.com", "//orders/a%20b"},
-				"case of the path":    {"GET", "api.example.com", "/Orders/a%20b"},
-				"another method":      {"DELETE", "api.example.com", "/orders/a%20b"},
-				"HEAD is not GET":     {"HEAD", "api.example.com", "/orders/a%20b"},
-				"another host":        {"GET", "admin.example.com", "/orders/a%20b"},
-				"a host that ends so": {"GET", "eve.api.example.com", "/orders/a%20b"},
-			} {
-				if status, _ := w.send(test.method, test.host, test.target, good); status != 401 {
-					t.Errorf("%s: %d", name, status)
+				for name, test := range map[string]struct{ method, host, target string }{
+					"another path":        {"GET", "api.example.com", "/orders/8"},
+					"a path below":        {"GET", "api.example.com", "/orders/a%20b/items"},
+					"a trailing slash":    {"GET", "api.example.com", "/orders/a%20b/"},
+					"a path in two ways":  {"GET", "api.example.com", "//orders/a%20b"},
+					"case of the path":    {"GET", "api.example.com", "/Orders/a%20b"},
+					"another method":      {"DELETE", "api.example.com", "/orders/a%20b"},
+					"HEAD is not GET":     {"HEAD", "api.example.com", "/orders/a%20b"},
+					"another host":        {"GET", "admin.example.com", "/orders/a%20b"},
+					"a host that ends so": {"GET", "eve.api.example.com", "/orders/a%20b"},
+				} {
+					if status, _ := w.send(test.method, test.host, test.target, good); status != 401 {
+						t.Errorf("%s: %d", name, status)
+					}
 				}
-			}
-			if w.fetches.Load() != 1 {
-				t.Errorf("%d fetches of the keys, want 1", w.fetches.Load())
-			}
+				if w.fetches.Load() != 1 {
+					t.Errorf("%d fetches of the keys, want 1", w.fetches.Load())
+				}
+			})
 		})
 	}
 }
@@ -162,7 +185,10 @@ func TestUpstream(t *testing.T) {
 // TestForged: what Postern did not sign, or not so, is refused.
 func TestForged(t *testing.T) {
 	key := newEC()
-	w := newWorld(t, key)
+	inWorld(t, key, func(t *testing.T, w *world) { testForged(t, w, key) })
+}
+
+func testForged(t *testing.T, w *world, key crypto.Signer) {
 	good := w.sign("GET", "h", "/a")
 	if status, _ := w.send("GET", "h", "/a", good); status != 200 {
 		t.Fatalf("the good one: %d", status)
@@ -216,139 +242,199 @@ func TestForged(t *testing.T) {
 			t.Errorf("%s: %d", name, status)
 		}
 	}
-	w.now = w.now.Add(59 * time.Second)
+	time.Sleep(59 * time.Second) // its times are whole seconds, as is the bubble's clock at its start
 	if status, _ := w.send("GET", "h", "/a", good); status != 200 {
 		t.Errorf("at the end of its life: %d", status)
 	}
-	w.now = w.now.Add(time.Second)
+	time.Sleep(time.Second)
 	if status, _ := w.send("GET", "h", "/a", good); status != 401 {
 		t.Errorf("expired: %d", status)
 	}
 }
 
-// TestRotation walks through a rotation as README.md describes it.
+// TestRotation walks through a rotation as README.md describes it: no assertion
+// is refused while it lives.
 func TestRotation(t *testing.T) {
 	first, second := newEC(), newEd()
-	w := newWorld(t, first)
-	expect := func(what string, status int, text string) {
-		t.Helper()
-		if got, _ := w.send("GET", "h", "/a", text); got != status {
-			t.Errorf("%s: %d, want %d", what, got, status)
+	inWorld(t, first, func(t *testing.T, w *world) {
+		signed := map[time.Time]string{}
+		for step, change := range []func(){
+			func() {},
+			func() { w.config.PreviousKeys = []access.Secret{pemOf(second)} },
+			func() { w.config.Key, w.config.PreviousKeys = pemOf(second), []access.Secret{pemOf(first)} },
+			func() { w.config.PreviousKeys = nil },
+		} {
+			change()
+			w.load()
+			for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(4 * time.Second) {
+				signed[time.Now()] = w.sign("GET", "h", "/a")
+				for at, text := range signed {
+					if time.Since(at) < w.config.TTL {
+						w.expect(fmt.Sprintf("step %d: signed %v ago", step, time.Since(at)), 200, text)
+					}
+				}
+			}
 		}
-	}
-	old := w.sign("GET", "h", "/a")
-	expect("before", 200, old)
-
-	w.config.Key, w.config.PreviousKeys = pemOf(second), []access.Secret{pemOf(first)}
-	w.load()
-	w.now = w.now.Add(11 * time.Second)
-	expect("signed by the new key", 200, w.sign("GET", "h", "/a"))
-	expect("signed by the old key, within its life", 200, old)
-
-	w.config.PreviousKeys = nil
-	w.load()
-	w.broken.Store(true)
-	w.now = w.now.Add(6 * time.Minute)
-	expect("while Postern's keys can't be fetched", 200, w.sign("GET", "h", "/a"))
-
-	w.broken.Store(false)
-	w.now = w.now.Add(6 * time.Minute)
-	expect("after the old key was taken back", 200, w.sign("GET", "h", "/a"))
-	w.config.Key = pemOf(first)
-	late := must(assertion.New(w.config, assertion.Deps{
-		Cache: must(cache.New[string](cache.Options[string]{Now: time.Now})), Now: func() time.Time { return w.now }, NewID: rand.Text,
-	}))
-	text := must(late.Sign(t.Context(), &access.Request{Method: "GET", Host: "h", Path: "/a"}, &access.Identity{Consumer: &access.Consumer{Name: "eve"}}, "d"))
-	expect("signed by a key that was taken back", 401, text)
+	})
 }
 
-// TestUnknownKeys: tokens with made-up keys fetch once in ten seconds, and good
-// ones don't notice.
-func TestUnknownKeys(t *testing.T) {
-	w := newWorld(t, newEC())
-	good := w.sign("GET", "h", "/a")
-	w.send("GET", "h", "/a", good)
-	junk := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{})
-	junk.Header["typ"] = assertion.Type
-	w.now = w.now.Add(11 * time.Second)
-	for range 50 {
-		junk.Header["kid"] = rand.Text()
-		if status, _ := w.send("GET", "h", "/a", must(junk.SignedString(newEd()))); status != 401 {
-			t.Errorf("junk: %d", status)
-		}
-	}
-	if status, _ := w.send("GET", "h", "/a", good); status != 200 || w.fetches.Load() != 2 {
-		t.Errorf("%d after %d fetches, want 200 after 2", status, w.fetches.Load())
+// TestStolenKey: an assertion by a key that was taken out is refused in time.
+func TestStolenKey(t *testing.T) {
+	inWorld(t, newEC(), func(t *testing.T, w *world) {
+		w.expect("before", 200, w.sign("GET", "h", "/a"))
+		stolen := w.signer.Load()
+		w.config.Key = pemOf(newEd())
+		w.load()
+		w.expect("by a new key that was not published before", 401, w.sign("GET", "h", "/a"))
+		w.wait()
+		w.expect("by the new key", 200, w.sign("GET", "h", "/a"))
+		w.signer.Store(stolen)
+		w.expect("by the stolen key", 401, w.sign("GET", "h", "/a"))
+	})
+}
+
+func (w *world) expect(what string, status int, text string) {
+	w.t.Helper()
+	if got, _ := w.send("GET", "h", "/a", text); got != status {
+		w.t.Errorf("%s: %d, want %d", what, got, status)
 	}
 }
 
-// TestKeySets: of what is fetched, only keys that can be used count.
-func TestKeySets(t *testing.T) {
-	key := newEC()
-	w := newWorld(t, key)
-	text := w.sign("GET", "h", "/a")
+// TestNoFetchForRequests: tokens with made-up keys cause no fetch, and good ones
+// don't wait, even while Postern does not answer.
+func TestNoFetchForRequests(t *testing.T) {
+	inWorld(t, newEC(), func(t *testing.T, w *world) {
+		w.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		time.Sleep(11 * time.Second) // the second fetch hangs
+		synctest.Wait()
+		begin, fetches := time.Now(), w.fetches.Load()
+		for range 50 {
+			junk := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{})
+			junk.Header["typ"], junk.Header["kid"] = assertion.Type, rand.Text()
+			w.expect("junk", 401, must(junk.SignedString(newEd())))
+			w.expect("good", 200, w.sign("GET", "h", "/a"))
+		}
+		synctest.Wait()
+		if fetches != 2 || w.fetches.Load() != 2 || time.Since(begin) != 0 {
+			t.Errorf("%d fetches before and %d after, in %v", fetches, w.fetches.Load(), time.Since(begin))
+		}
+	})
+}
+
+// TestStart: an upstream that is there before Postern refuses everything at
+// once, and is ready soon after Postern is there.
+func TestStart(t *testing.T) {
+	inWorld(t, newEC(), func(t *testing.T, w *world) {
+		w.answer(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) })
+		v := w.verifier(upstream.Arrived)
+		begin := time.Now()
+		req := httptest.NewRequest("GET", "http://h/a", nil)
+		req.Header.Set(header, w.sign("GET", "h", "/a"))
+		if _, err := v.Verify(req); err == nil || time.Since(begin) != 0 {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		soon, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		if v.Ready(soon) == nil {
+			t.Error("ready without keys")
+		}
+		w.keys.Store(nil)
+		if err := v.Ready(t.Context()); err != nil || time.Since(begin) > 15*time.Second {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		if _, err := v.Verify(req); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := upstream.New(t.Context(), upstream.Config{Header: header}); err == nil {
+		t.Error("no URL, and no error")
+	}
+}
+
+// TestBadKeySets: what is no set of good keys verifies nothing, and does not
+// replace the last good set.
+func TestBadKeySets(t *testing.T) {
+	inWorld(t, newEC(), testBadKeySets)
+}
+
+func testBadKeySets(t *testing.T, w *world) {
 	var set struct{ Keys []map[string]any }
 	if err := json.Unmarshal(w.signer.Load().JWKS(), &set); err != nil {
 		t.Fatal(err)
 	}
 	with := func(name string, value any) string {
-		changed := map[string]any{}
-		for n, v := range set.Keys[0] {
-			changed[n] = v
-		}
+		changed := maps.Clone(set.Keys[0])
 		changed[name] = value
 		return string(must(json.Marshal(map[string]any{"keys": []any{changed}})))
 	}
-	for name, body := range map[string]string{
-		"nothing":            "",
-		"no keys":            `{"keys":[]}`,
-		"HTML":               "<html>",
-		"off the curve":      with("x", strings.Repeat("A", 43)),
-		"short":              with("x", "AAAA"),
-		"another curve":      with("crv", "P-384"),
-		"a kind that is not": with("kty", "OKP"),
-		"no base64":          with("y", "!"),
-		"too large":          with("pad", strings.Repeat("x", 1<<17)),
-	} {
-		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(body)) }))
-			defer server.Close()
-			v := &upstream.Verifier{KeysURL: server.URL, Header: header, Client: http.DefaultClient, Now: time.Now}
-			req := httptest.NewRequest("GET", "http://h/a", nil)
-			req.Header.Set(header, text)
-			if _, err := v.Verify(req); err == nil {
-				t.Error("verified")
-			}
-			v = &upstream.Verifier{KeysURL: w.keysURL, Header: header, Client: http.DefaultClient, Now: time.Now}
-			if _, err := v.Verify(req); err != nil {
-				t.Errorf("with the true keys: %v", err)
-			}
-		})
+	text := func(body string) http.HandlerFunc {
+		return func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(body)) }
 	}
+	for name, keys := range map[string]http.HandlerFunc{
+		"nothing":       text(""),
+		"no keys":       text(`{"keys":[]}`),
+		"HTML":          text("<html>"),
+		"off the curve": text(with("x", strings.Repeat("A", 43))),
+		"short":         text(with("x", "AAAA")),
+		"another curve": text(with("crv", "P-384")),
+		"no base64":     text(with("y", "!")),
+		"too large":     text(with("pad", strings.Repeat("x", 64<<10))),
+		"an error":      func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, with("a", "b"), http.StatusBadGateway) },
+		"elsewhere":     http.RedirectHandler("/elsewhere", http.StatusFound).ServeHTTP,
+		"nobody there":  func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) },
+		"no end":        func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	} {
+		w.keys.Store(nil)
+		time.Sleep(30 * time.Second) // a fetch that hangs ends after five, and the next begins ten later
+		w.answer(keys)
+		fresh, before := w.verifier(upstream.Arrived), w.fetches.Load()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		req := httptest.NewRequest("GET", "http://h/a", nil)
+		req.Header.Set(header, w.sign("GET", "h", "/a"))
+		if _, err := fresh.Verify(req); err == nil {
+			t.Errorf("%s: verified", name)
+		}
+		if w.fetches.Load() == before {
+			t.Errorf("%s: nobody asked again", name)
+		}
+		w.expect(name+": with the last good keys", 200, w.sign("GET", "h", "/a"))
+	}
+
+	w.keys.Store(nil)
+	time.Sleep(30 * time.Second)
+	w.answer(text(with("kty", "OKP")))
+	w.wait()
+	w.expect("with keys that can be read, and verify nothing", 401, w.sign("GET", "h", "/a"))
+	w.config.Key = pemOf(newEd())
+	w.load()
+	w.keys.Store(nil)
+	w.wait()
+	w.expect("by a new key, after all that", 200, w.sign("GET", "h", "/a"))
 }
 
 // TestAsked: where the gateway rewrites the request, the upstream says what the
 // client asked for.
 func TestAsked(t *testing.T) {
-	w := newWorld(t, newEd())
-	req := httptest.NewRequest("GET", "http://orders.internal/7", nil)
-	req.Header.Set(header, w.sign("GET", "api.example.com", "/orders/7"))
-	v := &upstream.Verifier{KeysURL: w.keysURL, Header: header, Client: http.DefaultClient, Now: time.Now}
-	if _, err := v.Verify(req); err == nil {
-		t.Error("verified for a request that was rewritten")
-	}
-	v.Asked = func(r *http.Request) (string, string, string) {
-		return r.Method, "api.example.com", "/orders" + r.URL.Path
-	}
-	if _, err := v.Verify(req); err != nil {
-		t.Error(err)
-	}
+	inWorld(t, newEd(), func(t *testing.T, w *world) {
+		req := httptest.NewRequest("GET", "http://orders.internal/7", nil)
+		req.Header.Set(header, w.sign("GET", "api.example.com", "/orders/7"))
+		if _, err := w.verifier(upstream.Arrived).Verify(req); err == nil {
+			t.Error("verified for a request that was rewritten")
+		}
+		v := w.verifier(func(r *http.Request) (string, string, string) {
+			return r.Method, "api.example.com", "/orders" + r.URL.Path
+		})
+		if _, err := v.Verify(req); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
-// answer is a transport that answers everything alike.
-type answer []byte
+// alike is a transport that answers everything alike.
+type alike []byte
 
-func (a answer) RoundTrip(*http.Request) (*http.Response, error) {
+func (a alike) RoundTrip(*http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	_, _ = w.Write(a)
 	return w.Result(), nil
@@ -368,7 +454,7 @@ func FuzzHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, set []byte) {
 		req := httptest.NewRequest("GET", "http://h/b", nil)
 		req.Header[header] = []string{text}
-		v := &upstream.Verifier{KeysURL: "http://keys", Header: header, Client: &http.Client{Transport: answer(set)}, Now: time.Now}
+		v := upstream.Fetched(t.Context(), upstream.Config{KeysURL: "http://keys", Header: header, Asked: upstream.Arrived, Transport: alike(set)})
 		if id, err := v.Verify(req); err == nil {
 			t.Errorf("believed %+v", id)
 		}

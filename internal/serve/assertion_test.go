@@ -51,9 +51,17 @@ func TestUpstreamVerifiesTheSignedIdentity(t *testing.T) {
 		newSigningKey(t, filepath.Join(dir, "signing.pem"))
 		edit(t, dir, "postern.yaml", "  headers: apisix ", "  assertion: {key: file:signing.pem, audience: orders}\n  headers: apisix ")
 	})
-	v := &upstream.Verifier{
-		KeysURL: "http://" + h.at.Admin.String() + "/.well-known/jwks.json", Header: "X-Postern-Identity", Issuer: "postern", Audience: "orders",
-		Client: http.DefaultClient, Now: time.Now,
+	v, err := upstream.New(t.Context(), upstream.Config{
+		KeysURL: "http://" + h.at.Admin.String() + "/.well-known/jwks.json", Header: "X-Postern-Identity", Issuer: "postern", Audience: []string{"orders"},
+		Asked: upstream.Arrived,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	if err := v.Ready(soon); err != nil {
+		t.Fatal(err)
 	}
 	service := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := v.Verify(r)
