@@ -28,6 +28,7 @@ func (c *checker) basic(p *basicPart) Basic {
 		Workers: c.count(field+".workers", p.Workers, 1024),
 		Queue:   c.count(field+".queue", p.Queue, 1<<16),
 		Wait:    c.span(field+".wait", p.Wait, time.Millisecond, 10*time.Second),
+		Burst:   c.span(field+".burst", p.Burst, 100*time.Millisecond, time.Hour),
 	}}
 }
 

@@ -101,7 +101,7 @@ func TestEveryKeyOfTheFurtherKindsIsHonoured(t *testing.T) {
 		Forward:         []access.Kind{access.KindJWT, access.KindIntrospection},
 		APIKey:          got.Authentication.APIKey,
 		JWT:             got.Authentication.JWT,
-		Basic:           config.Basic{Realm: "The API", Verifier: basic.VerifierConfig{Workers: 3, Queue: 5, Wait: time.Second}},
+		Basic:           config.Basic{Realm: "The API", Verifier: basic.VerifierConfig{Workers: 3, Queue: 5, Wait: time.Second, Burst: 2 * time.Second}},
 		Signature: signature.Config{
 			Dialects: []signature.Dialect{signature.APISIX, signature.Kong}, Realm: "api", ClockSkew: time.Minute, RequiredHeaders: []string{"Host"},
 			DangerouslyRepeatable: []signature.Dialect{signature.Kong}, DangerouslyUnsignedTarget: true, DangerouslyUnsignedBody: true, Environments: prod,

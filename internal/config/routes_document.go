@@ -117,7 +117,7 @@ func defaults() document {
 	}
 	d.Authentication.JWT.In = []tokenPlace{{Header: authorization, Scheme: bearerScheme}}
 	d.Authentication.JWT.Leeway = 30 * second
-	d.Authentication.Basic = basicPart{Realm: realm, Wait: second / 10}
+	d.Authentication.Basic = basicPart{Realm: realm, Wait: second / 10, Burst: 2 * second}
 	d.Authentication.Signature.ClockSkew = strictyaml.Duration(signature.DefaultClockSkew)
 	d.Authentication.ClientCertificate.Unknown = unknown(clientcert.UnknownReject)
 	d.Authentication.Introspection.In = []tokenPlace{{Header: authorization, Scheme: bearerScheme}}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/postern-authz/postern/test/harness"
 )
@@ -13,7 +14,9 @@ import (
 // TestFloodOfPasswords asks Postern itself, as Envoy's HTTP filter does. Every
 // password is another one, so that nothing can be remembered of it.
 func TestFloodOfPasswords(t *testing.T) {
-	postern := harness.StartPostern(t, harness.Example(t))
+	dir := harness.Example(t)
+	harness.Edit(t, dir+"/postern.yaml", "burst: 30m ", "burst: 2s ")
+	postern := harness.StartPostern(t, dir)
 	client := harness.NewClient(t, "http://"+postern.HTTP)
 	keys := harness.StartTraffic(t, client, 2, func() harness.Request { return question("X-Api-Key", mobileKey) })
 	keys.WaitTotal(t, 100)
@@ -33,8 +36,12 @@ func TestFloodOfPasswords(t *testing.T) {
 		t.Errorf("keys were answered %v, want nothing but 200", of)
 	}
 	t.Logf("%d keys were proven while 2000 passwords were refused", during)
-	if answer := (&suite{client: client}).do(t, question("Authorization", basicOf("mobile", "demo-password"))); answer.Status != http.StatusOK {
-		t.Errorf("after the flood the good password has status %d: %s", answer.Status, answer.Body)
+	status := 0
+	for end := time.Now().Add(harness.Patience); status != http.StatusOK && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		status = (&suite{client: client}).do(t, question("Authorization", basicOf("mobile", "demo-password"))).Status
+	}
+	if status != http.StatusOK {
+		t.Errorf("after the flood the good password has status %d", status)
 	}
 }
 

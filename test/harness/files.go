@@ -17,6 +17,7 @@ func Example(t testing.TB) string {
 	}
 	// How fast the machine is must not decide: others may keep its cores busy.
 	Edit(t, filepath.Join(dir, "postern.yaml"), "timeout: 20ms", "timeout: 10s")
+	Edit(t, filepath.Join(dir, "postern.yaml"), "# burst: 2s ", "burst: 30m ")
 	return dir
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // fillRows is how many rows of a table Fill writes with one statement.
-const fillRows = 2000
+const fillRows = 400
 
 // Filled is a consumer with its credentials.
 type Filled struct {

@@ -5,10 +5,6 @@ import (
 	"time"
 )
 
-// burst is the work that refused passwords may take at once: some fifteen of new
-// hashes.
-const burst = 500 * time.Millisecond
-
 // pace bounds how much of the machine refused passwords may take over time: a
 // flood of them would otherwise keep its cores, caches and memory as busy as
 // the turns allow, which every other request feels. What is verified and right
@@ -19,6 +15,9 @@ const burst = 500 * time.Millisecond
 type pace struct {
 	// share is how many cores refused passwords may take in the long run.
 	share float64
+	// burst is the work that they may take at once, such as when many users
+	// mistype theirs.
+	burst time.Duration
 
 	mu sync.Mutex
 	// due is when the bucket will be empty.
@@ -29,7 +28,7 @@ type pace struct {
 func (p *pace) full(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.due.After(now.Add(p.asLongAs(burst)))
+	return p.due.After(now.Add(p.asLongAs(p.burst)))
 }
 
 // refused counts a password that took so long. Time by the wall is longer than

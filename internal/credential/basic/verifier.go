@@ -40,6 +40,9 @@ type VerifierConfig struct {
 	// Share is how many cores refused passwords may take in the long run. 0: an
 	// eighth of GOMAXPROCS.
 	Share float64
+	// Burst is how much work refused passwords may take at once. 0: 2 seconds of
+	// one core.
+	Burst time.Duration
 	// Verify replaces password.Verify.
 	Verify func(hash access.Secret, password []byte) (bool, error)
 	// Now is the clock; nil: time.Now.
@@ -53,8 +56,10 @@ func (c VerifierConfig) Check() error {
 		return fmt.Errorf("workers: %d, expected 0 (half of the cores) to 1024", c.Workers)
 	case c.Queue < 0 || c.Queue > 1<<16:
 		return fmt.Errorf("queue: %d, expected 0 (four times the workers) to 65536", c.Queue)
-	case !(c.Share >= 0) || c.Share > 1024:
-		return fmt.Errorf("share: %v, expected 0 (an eighth of the cores) to 1024", c.Share)
+	case c.Share != 0 && !(c.Share >= 0.001 && c.Share <= 1024):
+		return fmt.Errorf("share: %v, expected 0 (an eighth of the cores), or 0.001 to 1024", c.Share)
+	case c.Burst < 0 || c.Burst > time.Hour:
+		return fmt.Errorf("burst: %v, expected 0 (2s) to 1h", c.Burst)
 	case c.Wait < 0 || c.Wait > 10*time.Second:
 		return fmt.Errorf("wait: %v, expected 0 (100ms) to 10s", c.Wait)
 	}
@@ -73,6 +78,9 @@ func (c VerifierConfig) withDefaults() VerifierConfig {
 	}
 	if c.Share == 0 {
 		c.Share = float64(runtime.GOMAXPROCS(0)) / 8
+	}
+	if c.Burst == 0 {
+		c.Burst = 2 * time.Second
 	}
 	if c.Verify == nil {
 		c.Verify = password.Verify
@@ -108,7 +116,7 @@ func NewVerifier(config VerifierConfig, random io.Reader) (*Verifier, error) {
 	if _, err := io.ReadFull(random, key); err != nil {
 		return nil, fmt.Errorf("reading randomness: %w", err)
 	}
-	v := &Verifier{config: config, turns: make(chan struct{}, config.Workers), places: make(chan struct{}, config.Queue), pace: &pace{share: config.Share}}
+	v := &Verifier{config: config, turns: make(chan struct{}, config.Workers), places: make(chan struct{}, config.Queue), pace: &pace{share: config.Share, burst: config.Burst}}
 	v.macs.New = func() any { return &mac{Hash: hmac.New(sha256.New, key)} }
 	return v, nil
 }

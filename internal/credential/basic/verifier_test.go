@@ -131,7 +131,7 @@ func TestRefusedPasswordsKeepAPace(t *testing.T) {
 		clock = clock.Add(100 * time.Millisecond)
 		return string(p) == secret, nil
 	}
-	b := setUp(t, basic.Config{}, basic.VerifierConfig{Workers: 1, Share: share, Now: func() time.Time { return clock }}, 0, verify)
+	b := setUp(t, basic.Config{}, basic.VerifierConfig{Workers: 1, Share: share, Burst: 500 * time.Millisecond, Now: func() time.Time { return clock }}, 0, verify)
 	for i := range 20 {
 		if got := b.ask(login("good", secret)); got != "good" {
 			t.Fatalf("a right password, %d: %s", i, got)
@@ -264,6 +264,9 @@ func TestVerifierRefuses(t *testing.T) {
 		"long queue":   {Queue: 1<<16 + 1},
 		"share":        {Share: -1},
 		"no share":     {Share: math.NaN()},
+		"tiny share":   {Share: 1e-9},
+		"burst":        {Burst: -1},
+		"long burst":   {Burst: 2 * time.Hour},
 		"wait":         {Wait: -1},
 		"long wait":    {Wait: 11 * time.Second},
 	} {
