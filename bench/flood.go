@@ -40,6 +40,9 @@ func flooded(ctx context.Context, s settings, p *program.Program, progress io.Wr
 	if err := driven(ctx, p, warmUp); err != nil {
 		return nil, err
 	}
+	if err := lasting(ctx, p); err != nil {
+		return nil, err
+	}
 	var rounds []floodRound
 	for i := range s.rounds {
 		fmt.Fprintf(progress, "flood, round %d of %d\n", i+1, s.rounds)
@@ -54,6 +57,18 @@ func flooded(ctx context.Context, s settings, p *program.Program, progress io.Wr
 		rounds = append(rounds, latency)
 	}
 	return rounds, nil
+}
+
+// firstFlood is how long a flood lasts before one is measured: what wrong
+// passwords may take at once is used up by then.
+const firstFlood = 6 * time.Second
+
+func lasting(ctx context.Context, p *server) error {
+	_, err := floodTurn(ctx, p, math.MaxInt32, func() error {
+		time.Sleep(firstFlood)
+		return nil
+	})
+	return err
 }
 
 // floodLatency is how much longer keys take within the flood of that number.
