@@ -63,7 +63,7 @@ func flooded(ctx context.Context, s settings, p *program.Program, progress io.Wr
 // passwords may take at once is used up by then.
 const firstFlood = 6 * time.Second
 
-func lasting(ctx context.Context, p *server) error {
+func lasting(ctx context.Context, p *program.Program) error {
 	_, err := floodTurn(ctx, p, math.MaxInt32, func() error {
 		time.Sleep(firstFlood)
 		return nil
