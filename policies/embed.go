@@ -7,5 +7,6 @@ import "embed"
 
 // FS holds the library's modules and data, without its tests.
 //
-//go:embed authz.rego conditions.rego permissions.rego subject.rego data.yaml
+//go:embed authz.rego conditions.rego context.rego permissions.rego rates.rego rules.rego
+//go:embed subject.rego tenants.rego timed.rego data.yaml
 var FS embed.FS
