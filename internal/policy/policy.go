@@ -22,7 +22,7 @@ const DefaultTimeout = 20 * time.Millisecond
 // Options say where a policy is and how it may run.
 type Options struct {
 	// Directory holds modules (.rego) and data (.json, .yaml); tests
-	// (_test.rego) are no part of the policy. Empty: Embedded is read.
+	// (_test.rego, _test.yaml) are no part of the policy. Empty: Embedded is read.
 	Directory string
 	Embedded  fs.FS
 	// Entrypoints are the rules that may be asked, as paths such as
@@ -171,7 +171,7 @@ func (s *Snapshot) Decide(ctx context.Context, q *gate.Question) (access.Decisio
 	if q.Request.Explain.On() {
 		return s.explain(ctx, e, q)
 	}
-	if s.memory == nil || e.forgetful != "" {
+	if !s.remembers(e) {
 		return s.evaluate(ctx, e, q)
 	}
 	return s.remember(ctx, e, q)
