@@ -8,6 +8,7 @@
 //	7      cli                     the commands
 //	6      serve                   composition, listeners, reload, drain
 //	5      config                  postern.yaml, strict, every error at once
+//	5      author                  what an author of policies needs: test, lint, bench, explain
 //	4      extauthz                Envoy's gRPC door: read, render
 //	4      forwardauth             the HTTP doors, a short file a gateway
 //	3      assertion               the identity, signed for the upstream
