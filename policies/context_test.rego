@@ -4,6 +4,7 @@ import rego.v1
 
 import data.postern.authz
 import data.postern.context
+import data.postern.timed
 
 request := {
 	"attributes": {
@@ -121,4 +122,34 @@ test_tenants if {
 		with data.roles as permitting({})
 		with data.tenants as by_label
 	not context.allow with input as request with data.roles as permitting({}) with data.tenants as {}
+}
+
+asked(role, method, path, scope) := {
+	"attributes": {"request": {"http": {"method": method}}},
+	"parsed_path": split(path, "/"),
+	"consumer": {"name": "mobile", "environment": "prod", "labels": {}, "attributes": {}},
+	"identity": {"roles": [role], "scopes": [scope], "groups": []},
+}
+
+# What rules.rego gathers is what authz.rego asks.
+test_agrees_with_authz if {
+	scopes := {"s": [{"methods": ["PUT"], "paths": ["/admin"], "when": {"environments": ["prod"]}}]}
+	denying := [{"paths": ["/orders/7"], "when": {"environments": ["prod"]}}, {"paths": ["/x"], "when": {"environments": ["test"]}}]
+	answers := {answer |
+		some each in requests
+		answer := authz.allow with input as each with data.scopes as scopes with data.deny as denying
+	}
+	answers == {true, false}
+	every each in requests {
+		[authz.allow, authz.allow] == [context.allow, timed.allow] with input as each
+			with data.scopes as scopes
+			with data.deny as denying
+	}
+}
+
+requests := {asked(role, method, path, scope) |
+	some role in ["reader", "writer", "admin", "stranger"]
+	some method in ["GET", "PUT"]
+	some path in ["", "orders", "orders/7", "admin", "healthz", "x"]
+	some scope in ["s", "t"]
 }
