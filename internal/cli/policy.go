@@ -30,7 +30,7 @@ func newPolicy() *cobra.Command {
 		Use: "policy", Short: "Test, format, look through, measure and explain policies",
 		Args: cobra.NoArgs, RunE: needsCommand,
 	}
-	cmd.AddCommand(newPolicyInit(), newPolicyTest(), newPolicyFmt())
+	cmd.AddCommand(newPolicyTest(), newPolicyFmt(), newPolicyLint())
 	return cmd
 }
 
