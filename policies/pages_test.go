@@ -40,6 +40,33 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// A policy that proves credentials by itself is asked as the page on OPA-Envoy
+// has it configured, and is not by Postern's defaults.
+func TestComingFromOPAEnvoy(t *testing.T) {
+	text, err := os.ReadFile("../deploy/opa-envoy/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := strings.Replace(block.FindStringSubmatch(string(text))[2], "timeout: 20ms", "timeout: 30s", 1)
+	const proving = "authenticate: [], "
+	if !strings.Contains(config, proving) {
+		t.Fatalf("the page's configuration has no %q", proving)
+	}
+	p := &page{directory: t.TempDir()}
+	p.write(t, "policies/authz.rego", "package envoy.authz\n\nimport rego.v1\n\ndefault allow := false\n\n"+
+		"allow if base64.decode(split(input.attributes.request.http.headers.authorization, \" \")[1]) == \"alice:password\"\n")
+	for configured, want := range map[string]int{config: 200, strings.Replace(config, proving, "", 1): 401} {
+		p.write(t, "postern.yaml", configured)
+		check := &authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{
+			Method: "GET", Path: "/people", Host: "api.example.com", Headers: map[string]string{"authorization": "Basic YWxpY2U6cGFzc3dvcmQ="},
+		}}}}
+		verdict := p.judge(t, extauthz.Read(check, extauthz.Options{}))
+		if verdict.Status != want && (want != 200 || verdict.Outcome() != access.Allowed) {
+			t.Errorf("got %d, %+v, want %d, with\n%s", verdict.Status, verdict.Reason, want, configured)
+		}
+	}
+}
+
 // page is a page's files on disk and its lines about requests.
 type page struct {
 	directory string
