@@ -63,6 +63,7 @@ func Compile(ctx context.Context, o Options) (*Snapshot, error) {
 	if o.Directory == "" && o.Embedded == nil {
 		return nil, problem("there is no policy: neither a directory nor an embedded one")
 	}
+	BoundBuiltins()
 	capabilities, err := capabilitiesFor(o.AllowedBuiltins)
 	if err != nil {
 		return nil, err
