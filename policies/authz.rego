@@ -49,4 +49,8 @@ denied if {
 	not conditions.unmet(rule)
 }
 
-denied if tenants.foreign
+# Most have no tenants, and shall not pay for them.
+denied if {
+	data.tenants
+	tenants.foreign
+}

@@ -56,8 +56,10 @@ unmet(rule) if {
 
 readable(name, wanted) if conditions.readable(name, wanted)
 
+# Without an address none can be spared for it.
 readable("addresses", wanted) if {
 	is_array(wanted)
+	input.attributes.source.address.socketAddress.address
 	every range in wanted {
 		is_range(range)
 	}

@@ -106,6 +106,9 @@ test_scopes_and_public if {
 test_without_an_address if {
 	not context.allow with input as json.remove(request, ["/attributes/source"])
 		with data.roles as permitting({"addresses": ["0.0.0.0/0"]})
+	not context.allow with input as json.remove(request, ["/attributes/source"])
+		with data.roles as permitting({})
+		with data.deny as [{"when": {"addresses": ["198.51.100.0/24"]}}]
 }
 
 test_tenants if {
