@@ -30,6 +30,7 @@ func newPolicy() *cobra.Command {
 		Use: "policy", Short: "Test, format, look through, measure and explain policies",
 		Args: cobra.NoArgs, RunE: needsCommand,
 	}
+	cmd.AddCommand(newPolicyInit())
 	cmd.AddCommand(newPolicyTest(), newPolicyFmt(), newPolicyLint(), newPolicyBench())
 	return cmd
 }
