@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -99,18 +100,19 @@ func (r *reads) settle() {
 	slices.Sort(r.indexes)
 }
 
-// masked is of a list what is read: the places that are not are empty, and what
-// comes after the last that is read is cut off.
-func (r *reads) masked(list []string) []string {
-	if r.whole {
-		return list
+// masked is of the segments of a path what is read by its place: the others are
+// empty, and what comes after the last that is read is cut off.
+func (r *reads) masked(path string) []string {
+	if len(r.indexes) == 0 {
+		return nil
 	}
-	var kept []string
-	for _, i := range r.indexes {
-		if i < len(list) {
-			kept = append(kept, make([]string, i-len(kept))...)
-			kept = append(kept, list[i])
+	kept, end := make([]string, r.indexes[len(r.indexes)-1]+1), 0
+	for at, more := 0, true; more && at < len(kept); at++ {
+		var segment string
+		segment, path, more = strings.Cut(path, "/")
+		if slices.Contains(r.indexes, at) {
+			kept[at], end = segment, at+1
 		}
 	}
-	return kept
+	return kept[:end]
 }

@@ -118,7 +118,12 @@ func metadata(s sink, k key, q *gate.Question, r *reads) error {
 // segment, as in OPA-Envoy. Of segments that are read by their place only those
 // are written.
 func parsedPath(s sink, k key, q *gate.Question, r *reads) error {
-	s.texts(k, r.masked(strings.Split(strings.TrimLeft(q.Request.Path, "/"), "/")))
+	path := strings.TrimLeft(q.Request.Path, "/")
+	if !r.whole {
+		s.texts(k, r.masked(path))
+		return nil
+	}
+	s.texts(k, strings.Split(path, "/"))
 	return nil
 }
 
