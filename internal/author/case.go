@@ -179,7 +179,13 @@ func (i *Identity) complete() {
 	}
 }
 
-func (i *Identity) proven() *access.Identity {
+// Proven is the identity as an authenticator would have proven it; nil when no
+// consumer is named.
+func (i *Identity) Proven() *access.Identity {
+	if i == nil || i.Consumer == "" {
+		return nil
+	}
+	i.complete()
 	return &access.Identity{
 		Consumer: &access.Consumer{
 			Name: i.Consumer, DisplayName: i.DisplayName, Environment: i.Environment, Enabled: true,

@@ -175,11 +175,7 @@ func (c *Court) Try(ctx context.Context, one *Case) Result {
 
 func (c *Court) hear(ctx context.Context, one *Case) (access.Verdict, *gate.Question) {
 	req := one.Request.read(c.now)
-	var as *access.Identity
-	if one.As != nil {
-		as = one.As.proven()
-	}
-	return c.Judge(ctx, req, as)
+	return c.Judge(ctx, req, one.As.Proven())
 }
 
 // differences are empty when the verdict is the expected one.
