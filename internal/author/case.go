@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -226,6 +225,3 @@ func (r *Request) read(now func() time.Time) *access.Request {
 	req.Entrypoint = r.Entrypoint
 	return req
 }
-
-// place names the case's file by its last part.
-func (c *Case) place() string { return filepath.Base(c.file) }

@@ -140,7 +140,7 @@ func (s *subject) configured(ctx context.Context) (*author.Court, func(), error)
 	}
 	court, err := author.NewCourt(rules.Gate, rules.Policy, time.Now)
 	if err != nil {
-		rules.Close()
+		rules.Close() //nolint:contextcheck // it ends by itself, not with a context
 		return nil, nil, no(err)
 	}
 	return court, rules.Close, nil

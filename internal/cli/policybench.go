@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,7 +119,7 @@ func tellMeasured(w io.Writer, form output, all []*author.Measured, origin strin
 	row := func(entrypoint, decision string, c *author.Cost) {
 		t.rows = append(t.rows, []string{
 			entrypoint, decision, time.Duration(c.Nanoseconds).String(), time.Duration(c.Slowest).String(),
-			fmt.Sprint(c.Allocations), fmt.Sprint(c.Bytes),
+			strconv.FormatInt(c.Allocations, 10), strconv.FormatInt(c.Bytes, 10),
 		})
 	}
 	for _, m := range all {

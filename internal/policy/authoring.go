@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/postern-authz/postern/internal/gate"
@@ -25,10 +24,6 @@ func Explained(directory string, err error) *Error { return nameRefused(explaine
 
 // Compiler is the compiled policy. It is read only.
 func (s *Snapshot) Compiler() *ast.Compiler { return s.compiler }
-
-// Data opens the data for reading. The transaction is the snapshot's own: it is
-// never ended.
-func (s *Snapshot) Data() (storage.Store, storage.Transaction) { return s.store, s.txn }
 
 // Entrypoints names the rules that may be asked, in order.
 func (s *Snapshot) Entrypoints() []string { return slices.Sorted(maps.Keys(s.entrypoints)) }
