@@ -227,11 +227,11 @@ func matching(m *meter, operands []*ast.Term) string {
 	return ""
 }
 
-// joining takes less for a piece than other work does.
+// joining takes the pieces of a list, not what is in them.
 func joining(m *meter, operands []*ast.Term) string {
 	for _, operand := range operands {
 		if list, isArray := operand.Value.(*ast.Array); isArray {
-			m.left -= list.Len() / 4
+			m.left -= list.Len()
 		}
 	}
 	return ""

@@ -23,7 +23,7 @@ func reaching(m *meter, operands []*ast.Term) string {
 			continue
 		}
 		vertices(edges.Value, func(v *ast.Term) {
-			m.left--
+			m.left -= 2 // it is looked up
 			if m.left >= 0 && !reached.Contains(v) {
 				queue = append(queue, v)
 			}
@@ -44,7 +44,7 @@ func paths(m *meter, operands []*ast.Term) string {
 func (m *meter) paths(graph ast.Object, root *ast.Term, path []*ast.Term) {
 	edges := graph.Get(root)
 	path = append(path, root)
-	m.left -= len(path)
+	m.left -= 4 * len(path) // each is compared with the next nodes
 	if m.left < 0 || edges == nil {
 		return
 	}
