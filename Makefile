@@ -27,7 +27,7 @@ GENERATED := $(SCHEMA) $(API)/admin.pb.go $(API)/admin_grpc.pb.go $(API)/admin.p
 ADMIN    := 127.0.0.1:9193
 MOBILE   := demo-mobile-key-0123456789abcdefghijklmnopqrstuv
 
-.PHONY: help run build test test-keycloak bench fuzz lint generate verify tools clean envoy caddy grpcurl nginx haproxy oidc-provider keycloak postgres golangci-lint protobuf protoc protoc-gen FORCE
+.PHONY: help run build test test-keycloak bench proof fuzz lint generate verify tools clean envoy caddy grpcurl nginx haproxy oidc-provider keycloak postgres golangci-lint protobuf protoc protoc-gen FORCE
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -87,6 +87,9 @@ test-keycloak: envoy keycloak ## Follow deploy/keycloak/README.md with a real Ke
 
 bench: ## Measure Postern beside a server that does nothing
 	go run ./bench
+
+proof: ## Prove the decision memory: a million questions to generated policies, answered from memory and afresh
+	go test -count 1 -timeout 2h -run '^TestProof' ./internal/policy -args -proof 1000000
 
 fuzz: ## Run every fuzz target, one a core, the readers of every request for FUZZTIME (60s)
 	@bash .ci/fuzz $(FUZZTIME)

@@ -8,6 +8,7 @@
 //	7      cli                     the commands
 //	6      serve                   composition, listeners, reload, drain
 //	5      config                  postern.yaml, strict, every error at once
+//	5      author                  what an author of policies needs: test, lint, bench, explain
 //	4      admin                   the admin API over the keyring: JSON and gRPC
 //	4      importer                documents of APISIX and Kong to our records, and back
 //	4      extauthz                Envoy's gRPC door: read, render

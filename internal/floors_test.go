@@ -46,6 +46,7 @@ var floors = map[string]int{
 	"internal/extauthz":                       4,
 	"internal/forwardauth":                    4,
 	"internal/importer":                       4,
+	"internal/author":                         5,
 	"internal/config":                         5,
 	"internal/serve":                          6,
 	"internal/cli":                            7,

@@ -1,5 +1,11 @@
-# The decision. What is not permitted by name is denied, and a rule that denies
-# wins over every permission. Who may do what stands in data.yaml.
+# METADATA
+# title: Who may do what
+# description: |
+#   The decision. What is not permitted by name is denied, and a rule that denies
+#   wins over every permission. Who may do what stands in data.yaml. It reads the
+#   consumer, the method and the path, so that its decisions are remembered.
+# schemas:
+#   - input: schema.input
 package postern.authz
 
 import rego.v1
@@ -7,6 +13,7 @@ import rego.v1
 import data.postern.conditions
 import data.postern.permissions
 import data.postern.subject
+import data.postern.tenants
 
 default allow := false
 
@@ -40,4 +47,10 @@ denied if {
 	some rule in data.deny
 	permissions.forbids(rule)
 	not conditions.unmet(rule)
+}
+
+# Most have no tenants, and shall not pay for them.
+denied if {
+	data.tenants
+	tenants.foreign
 }

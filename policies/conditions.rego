@@ -1,5 +1,11 @@
-# The conditions of a permission or of a rule that denies, its key `when`. All
-# of them must hold.
+# METADATA
+# title: Conditions
+# description: |
+#   The conditions of a permission or of a rule that denies, its key `when`. All
+#   of them must hold. These depend on the consumer and the route alone; context
+#   and timed know more.
+# schemas:
+#   - input: schema.input
 package postern.conditions
 
 import rego.v1
@@ -29,8 +35,15 @@ readable(name, wanted) if {
 }
 
 readable(name, wanted) if {
-	name in {"labels", "attributes", "own"}
+	name in {"labels", "attributes"}
 	is_object(wanted)
+}
+
+readable("own", wanted) if {
+	is_object(wanted)
+	every source in wanted {
+		subject.known(source)
+	}
 }
 
 # The consumer is of one of these environments.

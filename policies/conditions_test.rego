@@ -62,6 +62,13 @@ test_without_conditions if {
 	not conditions.unmet({}) with input as request
 }
 
+test_a_source_of_own_that_is_not_known_spares_nobody if {
+	every source in ["nmae", {"claim": "sub"}, {}] {
+		not conditions.met({"when": {"own": {"account": source}}}) with input as request
+		not conditions.unmet({"when": {"own": {"account": source}}}) with input as request
+	}
+}
+
 test_an_unknown_condition_neither_holds_nor_spares if {
 	not conditions.met({"when": {"enviroments": ["prod"]}}) with input as request
 	not conditions.unmet({"when": {"enviroments": ["test"]}}) with input as request

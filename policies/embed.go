@@ -7,5 +7,12 @@ import "embed"
 
 // FS holds the library's modules and data, without its tests.
 //
-//go:embed authz.rego conditions.rego permissions.rego subject.rego data.yaml
+//go:embed authz.rego conditions.rego context.rego permissions.rego rates.rego rules.rego
+//go:embed subject.rego tenants.rego timed.rego data.yaml
 var FS embed.FS
+
+// Schema holds the JSON Schemas of policy's input and result. Their names are
+// such that OPA, reading a directory of policies, doesn't take them for data.
+//
+//go:embed schema
+var Schema embed.FS

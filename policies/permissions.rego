@@ -1,6 +1,11 @@
-# Whether a permission or a rule that denies speaks of this request: by its
-# methods and paths. In a path pattern `*` is one segment or a part of it, and
-# a `/**` at the end is any number of segments, none included.
+# METADATA
+# title: What a permission speaks of
+# description: |
+#   Whether a permission or a rule that denies speaks of this request: by its
+#   methods and paths. In a path pattern `*` is one segment or a part of it, and
+#   a `/**` at the end is any number of segments, none included.
+# schemas:
+#   - input: schema.input
 package postern.permissions
 
 import rego.v1

@@ -1,4 +1,9 @@
-# Who asks: helpers for rules about the consumer and its credential.
+# METADATA
+# title: Who asks
+# description: |
+#   Helpers for rules about the consumer and its credential.
+# schemas:
+#   - input: schema.input
 package postern.subject
 
 import rego.v1
@@ -18,11 +23,30 @@ in_group(group) if group in input.identity.groups
 in_environment(environment) if input.consumer.environment == environment
 
 # Whether a parameter that the route took from the path says what the consumer
-# is: source is "name", {"label": KEY} or {"attribute": KEY}.
+# is, or names an object that data.owners says is the consumer's: source is
+# "name", {"label": KEY}, {"attribute": KEY} or {"data": TABLE}.
 owns(param, source) if input.route.params[param] == own(source)
+
+owns(param, source) if owner(param, source) == input.consumer.name
+
+owns(param, source) if {
+	owners := owner(param, source)
+	is_array(owners)
+	input.consumer.name in owners
+}
+
+owner(param, source) := data.owners[source.data][input.route.params[param]]
 
 own("name") := input.consumer.name
 
 own(source) := input.consumer.labels[source.label]
 
 own(source) := input.consumer.attributes[source.attribute]
+
+# Whether a source is one of these, and not a slip of the pen.
+known("name")
+
+known(source) if {
+	is_object(source)
+	object.keys(source) in {{"label"}, {"attribute"}, {"data"}}
+}

@@ -37,3 +37,26 @@ test_owns if {
 	not subject.owns("order", "name") with input as of_account("mobile")
 	not subject.owns("account", "names") with input as of_account("mobile")
 }
+
+of_order(order) := {"route": {"params": {"order": order}}, "consumer": {"name": "mobile"}}
+
+owners := {"orders": {"7": "mobile", "8": ["web", "mobile"], "9": "web", "10": ["web"]}}
+
+test_owners_in_data if {
+	every order in ["7", "8"] {
+		subject.owns("order", {"data": "orders"}) with input as of_order(order) with data.owners as owners
+	}
+	every order in ["9", "10", "11"] {
+		not subject.owns("order", {"data": "orders"}) with input as of_order(order) with data.owners as owners
+	}
+	not subject.owns("order", {"data": "invoices"}) with input as of_order("7") with data.owners as owners
+}
+
+test_known_sources if {
+	every source in ["name", {"label": "x"}, {"attribute": "x"}, {"data": "x"}] {
+		subject.known(source)
+	}
+	every source in ["nmae", 7, {}, {"claim": "x"}, {"label": "x", "data": "x"}] {
+		not subject.known(source)
+	}
+}

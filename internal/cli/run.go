@@ -52,7 +52,7 @@ func newRoot() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          needsCommand,
 	}
-	root.AddCommand(newServe(), newCheck(), newConfig(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newPolicy(), newConfig(), newVersion())
 	root.AddCommand(newConsumer(), newKey(), newCredential(), newApplication(), newGrant(), newPlan(),
 		newAudit(), newInstance(), newImport(), newExport())
 	return root

@@ -2,6 +2,8 @@ package policy_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,4 +64,63 @@ func BenchmarkLibrary(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkCompile is a reload of a thousand rules.
+func BenchmarkCompile(b *testing.B) {
+	texts := module(manyRules(1000))
+	for b.Loop() {
+		embedded(b, texts)
+	}
+}
+
+// manyRules are rules of method, path, role and scope, of which the last holds.
+func manyRules(n int) string {
+	var text strings.Builder
+	text.WriteString("default allow := false\n")
+	for i := range n {
+		fmt.Fprintf(&text, "allow if {\n\tinput.attributes.request.http.method == \"GET\"\n\tinput.parsed_path[0] == \"orders\"\n\t\"role-%d\" in input.identity.roles\n}\n", i)
+	}
+	text.WriteString("allow if \"reader\" in input.identity.roles\n")
+	return text.String()
+}
+
+// BenchmarkGoroutines is the same evaluation on a goroutine that has done it
+// before, and on a new one for each, whose stack must grow.
+func BenchmarkGoroutines(b *testing.B) {
+	s := rules(b, manyRules(20))
+	ask := func() {
+		if _, err := s.Decide(context.Background(), question()); err != nil {
+			b.Error(err)
+		}
+	}
+	b.Run("warm", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			ask()
+		}
+	})
+	b.Run("fresh", func(b *testing.B) {
+		b.ReportAllocs()
+		done := make(chan struct{})
+		for b.Loop() {
+			go func() { ask(); done <- struct{}{} }()
+			<-done
+		}
+	})
+	b.Run("handed over", func(b *testing.B) {
+		b.ReportAllocs()
+		work, done := make(chan func()), make(chan struct{})
+		go func() {
+			for f := range work {
+				f()
+				done <- struct{}{}
+			}
+		}()
+		for b.Loop() {
+			work <- ask
+			<-done
+		}
+		close(work)
+	})
 }

@@ -25,12 +25,72 @@ func runaways() map[string]string {
 		"a comprehension":   "allow if count({x | some i in r; some j in r; some k in r; x := [i, j, k]}) == 0\nr := numbers.range(1, 10000)",
 		"walks":             "allow if count([x | some a in r; some b in r; walk(d, [p, v]); x := [a, b, p, v]]) == 0\nr := numbers.range(1, 10000)\nd := {\"a\": [i | some i in numbers.range(1, 1000)]}",
 		"every":             "allow if {\n\tevery a in r {\n\t\tevery b in r {\n\t\t\tevery c in r {\n\t\t\t\ta + b + c > 0\n\t\t\t}\n\t\t}\n\t}\n}\nr := numbers.range(1, 10000)",
-		"a bomb of text":    "allow if {\n" + bomb(60) + "\tcount(x59) == 0\n}",
 		"a bomb of lists":   "allow if {\n" + listBomb(60) + "\tcount(x59) == 0\n}",
 		"cidr expansion":    `allow if count(net.cidr_expand("0.0.0.0/0")) == 0`,
 		"deep functions":    "allow if count([y | some x in r; y := f(x)]) == 0\nf(x) := g(x) if x > 0\ng(x) := count([z | some z in r; z < x])\nr := numbers.range(1, 100000)",
+		"shared lists told": "allow if {\n" + shared() + "\tcount(json.marshal(x9)) == 0\n}",
+		"shared lists put":  "allow if {\n" + shared() + "\tcount(sprintf(\"%v\", [x9])) == 0\n}",
+		"shared lists seen": "allow if {\n" + shared() + "\twalk(x9, [[a, b, c], 12345])\n}",
+		"paths of a graph":  "allow if {\n\tg := {n: [m | some m in numbers.range(1, 24); m != n] | some n in numbers.range(1, 24)}\n\tcount(graph.reachable_paths(g, [1])) == 0\n}",
+		"a layered graph":   "allow if {\n\tg := {n: [m | some m in numbers.range(1, 400); floor(m / 10) == floor(n / 10) + 1] | some n in numbers.range(1, 400)}\n\tcount(graph.reachable(g, [1])) == 0\n}",
+		"joined lists":      "allow if {\n\tx0 := [1, 2, 3]\n" + doubled(60, "\tx%[1]d := array.concat(x%[2]d, x%[2]d)\n") + "\tcount(x59) == 0\n}",
+		"many wide texts":   "allow if count([x | some i in numbers.range(1, 2000); some j in numbers.range(1, 2000); x := sprintf(\"%100000d\", [i + j])]) == 0",
 		"regular ones":      `allow if count([x | some i in numbers.range(1, 100000000); x := regex.match("^(a+)+$", sprintf("%d", [i]))]) == 0`,
 	}
+}
+
+// excesses are refused before they begin.
+func excesses() map[string]string {
+	return map[string]string{
+		"a bomb of text":        "allow if {\n" + bomb(60) + "\tcount(x59) == 0\n}",
+		"a shift":               "allow if bits.lsh(1, 100000000000) > 0",
+		"a shift by far":        "allow if bits.lsh(1, 1000000000000000000000000) > 0",
+		"shifts":                "allow if bits.lsh(bits.lsh(bits.lsh(bits.lsh(bits.lsh(1, 65536), 65536), 65536), 65536), 65536) == 0",
+		"products":              "allow if {\n\tx0 := 1e300\n" + doubled(40, "\tx%[1]d := x%[2]d * x%[2]d\n") + "\tx39 > 0\n}",
+		"a wide text":           `allow if count(sprintf("%1000000d%1000000d", [1, 1])) == 0`,
+		"a text as wide":        `allow if count(sprintf("%*d%*d", [1000000, 1, 1000000, 1])) == 0`,
+		"a long text put often": "allow if {\n" + bomb(14) + "\tcount(sprintf(\"%[1]s%[1]s%[1]s%[1]s%[1]s%[1]s%[1]s%[1]s%[1]s%[1]s%[1]s%[1]s%[1]s%[1]s\", [x13])) == 0\n}",
+		"replacements":          "allow if {\n\tx := concat(\"\", [\"a\" | some i in numbers.range(1, 1000)])\n\ty := replace(x, \"a\", x)\n\tcount(replace(y, \"a\", x)) == 0\n}",
+		"an exponent":           `allow if units.parse_bytes("1e999999") > 0`,
+	}
+}
+
+func TestExcessesAreRefused(t *testing.T) {
+	for name, text := range excesses() {
+		t.Run(name, func(t *testing.T) {
+			d, err := rules(t, text).Decide(context.Background(), question())
+			if err == nil || !strings.Contains(err.Error(), "eval_excess_error") || d.Allowed {
+				t.Errorf("got %+v, %v; want it refused", d, err)
+			}
+		})
+	}
+}
+
+// What a policy may well do is not refused.
+func TestUsualWorkIsDone(t *testing.T) {
+	for _, rule := range []string{
+		`allow if bits.lsh(1, 64) == 18446744073709551616`,
+		`allow if count(sprintf("%08d %s %v", [7, "a", input.consumer])) > 10`,
+		`allow if concat("/", split("/a/b/c", "/")) == "/a/b/c"`,
+		`allow if regex.match("^/orders/[0-9]+$", "/orders/7")`,
+		`allow if units.parse_bytes("1e3") == 1000` + "\n" + `allow if units.parse("10Ei") > 1`,
+		`allow if units.parse_bytes("10E") > 1`,
+		`allow if graph.reachable({"a": ["b"], "b": []}, {"a"}) == {"a", "b"}`,
+		`allow if graph.reachable_paths({"a": ["b"], "b": []}, {"a"}) == {["a", "b"]}`,
+		`allow if replace("a-b", "-", "_") == "a_b"`,
+		`allow if json.unmarshal(json.marshal(input.consumer)).name == "mobile"`,
+		`allow if 123456789012345678901234567890 * 10 == 1234567890123456789012345678900`,
+		`allow if count([x | walk(input.consumer, [_, x])]) > 5`,
+	} {
+		if !decide(t, rules(t, rule), question()).Allowed {
+			t.Errorf("%s: not allowed", rule)
+		}
+	}
+}
+
+// shared makes a list of a billion pieces, which share all that they are.
+func shared() string {
+	return "\tr := numbers.range(1, 100)\n\tx0 := [1, 2, 3, 4]\n\tx1 := [x0 | some i in r]\n\tx2 := [x1 | some i in r]\n\tx3 := [x2 | some i in r]\n\tx9 := [x3 | some i in r]\n"
 }
 
 // bomb doubles a text in every line, listBomb a list.

@@ -155,6 +155,7 @@ func TestDirectory(t *testing.T) {
 	}
 	write("sub/list/data.yaml", "good: order")
 	write("authz_test.rego", "package broken {{{")
+	write("authz_test.yaml", "cases: not data")
 	write(".hidden.rego", "package broken {{{")
 	write("..data/authz.rego", "package broken {{{")
 	write("README.md", "no policy")

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -20,6 +21,11 @@ type entrypoint struct {
 	input part
 	// forgetful says why its decisions are not remembered; "" when they are.
 	forgetful string
+	// causes are all the reasons, each with its place.
+	causes []Unremembered
+	// surprised says that an evaluation called what may answer differently each
+	// time though none was found: nothing is remembered from then on.
+	surprised atomic.Bool
 	// keyed begins every key: the revision and the name.
 	keyed []byte
 }
@@ -48,11 +54,11 @@ func prepare(compiler *ast.Compiler, name, revision string) (*entrypoint, error)
 func (e *entrypoint) study(s *survey) {
 	s.input.settle()
 	e.input = selectParts(inputFields(), &s.input)
-	if len(s.unsteady) > 0 {
-		e.forgetful = "it calls " + strings.Join(s.unsteady, ", ") + ", which may answer differently each time"
-		return
+	e.causes = causesOf(s, &e.input)
+	e.forgetful = ""
+	if len(e.causes) > 0 {
+		e.forgetful = e.causes[0].String()
 	}
-	e.forgetful = e.input.varying("input")
 }
 
 func appendDelimited(b []byte, s string) []byte {

@@ -12,6 +12,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/builtins"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/gate"
@@ -19,7 +20,13 @@ import (
 
 // evaluate asks the rules. A part of the request that they read and that can't
 // be read safely denies with 400.
-func (s *Snapshot) evaluate(ctx context.Context, e *entrypoint, q *gate.Question) (d access.Decision, err error) {
+func (s *Snapshot) evaluate(ctx context.Context, e *entrypoint, q *gate.Question) (access.Decision, error) {
+	return s.evaluateNoting(ctx, e, q, nil)
+}
+
+// evaluateNoting notes the calls whose answers may change by themselves; nil
+// notes none.
+func (s *Snapshot) evaluateNoting(ctx context.Context, e *entrypoint, q *gate.Question, calls builtins.NDBCache) (d access.Decision, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			d, err = access.Decision{}, panicked(cause)
@@ -29,7 +36,7 @@ func (s *Snapshot) evaluate(ctx context.Context, e *entrypoint, q *gate.Question
 	if err := e.input.write(input, q); err != nil {
 		return access.Decision{}, unfit(err)
 	}
-	value, err := s.run(ctx, s.query(e, input.root(), q), s.timeout)
+	value, err := s.run(ctx, s.query(e, input.root(), q).WithNDBuiltinCache(calls), s.timeout)
 	if err != nil {
 		return access.Decision{}, err
 	}

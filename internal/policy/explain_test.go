@@ -24,7 +24,7 @@ func TestExplain(t *testing.T) {
 	}
 	for _, want := range []string{
 		"postern/authz/allow at revision " + s.Revision() + ": allowed",
-		"not remembered: it reads input.time",
+		"it reads input.time",
 		"authz.rego:7: allow did not hold",
 		"authz.rego:11: allow held",
 		"authz.rego:16: denied did not hold",

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -18,6 +19,14 @@ func (s *Snapshot) GiveEverything() *Snapshot {
 	return s
 }
 
+// Blind surveys the entry points anew, without the nodes that skip says.
+func (s *Snapshot) Blind(skip func(node any) bool) {
+	for name, e := range s.entrypoints {
+		ref, _ := refOf(name)
+		e.study(surveyWithout(s.compiler, ref, skip))
+	}
+}
+
 // Key is what a question's decision is remembered under.
 func (s *Snapshot) Key(q *gate.Question) (cache.Key, error) {
 	return s.entrypoints[q.Entrypoint].key(q)
@@ -32,8 +41,11 @@ func (s *Snapshot) Reads(name string) []string {
 }
 
 func (r *reads) list(at string, all []string) []string {
-	if r.whole || len(r.parts) == 0 && at != "input" {
+	if r.whole || len(r.parts) == 0 && len(r.indexes) == 0 && at != "input" {
 		return append(all, at)
+	}
+	for _, i := range r.indexes {
+		all = append(all, fmt.Sprintf("%s[%d]", at, i))
 	}
 	for _, name := range sorted(r.parts) {
 		all = r.parts[name].list(at+"."+name, all)

@@ -74,7 +74,9 @@ func (s *source) leaveOut(path string, info fs.FileInfo, _ int) bool {
 }
 
 func isPolicy(name string) bool {
-	return slices.Contains([]string{".rego", ".json", ".yaml", ".yml"}, filepath.Ext(name)) && !strings.HasSuffix(name, "_test.rego")
+	extension := filepath.Ext(name)
+	return slices.Contains([]string{".rego", ".json", ".yaml", ".yml"}, extension) &&
+		(extension == ".json" || !strings.HasSuffix(strings.TrimSuffix(name, extension), "_test"))
 }
 
 func (s *source) refuse(path, text string) {

@@ -3,7 +3,10 @@ package policy
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"sync"
+
+	"github.com/open-policy-agent/opa/v1/topdown/builtins"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/cache"
@@ -13,6 +16,11 @@ import (
 // digests are spare buffers for keys. A buffer holds what policy read of a
 // request, so it never leaves this file.
 var digests = sync.Pool{New: func() any { return newDigest() }}
+
+// remembers reports whether an entry point's decisions are remembered.
+func (s *Snapshot) remembers(e *entrypoint) bool {
+	return s.memory != nil && e.forgetful == "" && !e.surprised.Load()
+}
 
 // remember answers from memory where the same was asked before. A question
 // whose key can't be written is answered afresh; errors are never remembered.
@@ -24,10 +32,31 @@ func (s *Snapshot) remember(ctx context.Context, e *entrypoint, q *gate.Question
 	if d, err, found := s.memory.Get(key); found {
 		return d, err
 	}
-	return s.memory.Fetch(ctx, key, func(ctx context.Context) (cache.Loaded[access.Decision], error) {
-		d, err := s.evaluate(ctx, e, q)
+	d, err := s.memory.Fetch(ctx, key, func(ctx context.Context) (cache.Loaded[access.Decision], error) {
+		d, err := s.evaluateSteadily(ctx, e, q)
 		return cache.Loaded[access.Decision]{Value: d, Cost: cost(&d)}, err
 	})
+	if errors.Is(err, errUnsteady) {
+		return s.evaluate(ctx, e, q)
+	}
+	return d, err
+}
+
+// errUnsteady is for a decision that must not be remembered, though nothing in
+// its policy said so.
+var errUnsteady = errors.New("the evaluation called what may answer differently each time")
+
+// evaluateSteadily evaluates under OPA's eyes: it notes every call whose answer
+// is not a function of its arguments. The survey has found them all before; this
+// is the second lock on the door.
+func (s *Snapshot) evaluateSteadily(ctx context.Context, e *entrypoint, q *gate.Question) (access.Decision, error) {
+	calls := builtins.NDBCache{}
+	d, err := s.evaluateNoting(ctx, e, q, calls)
+	if len(calls) > 0 {
+		e.surprised.Store(true)
+		return access.Decision{}, errUnsteady
+	}
+	return d, err
 }
 
 // key digests the revision, the entry point and everything of the question

@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"fmt"
-
-	"github.com/postern-authz/postern/internal/gate"
-)
+import "github.com/postern-authz/postern/internal/gate"
 
 // writer writes one field of a question to a sink; r says what is read of it.
 type writer func(s sink, k key, q *gate.Question, r *reads) error
@@ -35,7 +31,7 @@ type part struct {
 func selectParts(f *field, r *reads) part {
 	p := part{key: newKey(f.name), field: f, reads: r}
 	for i := range f.fields {
-		if below := r.at(f.fields[i].name); below != nil {
+		if below := r.below(f.fields[i].name); below != nil {
 			p.parts = append(p.parts, selectParts(&f.fields[i], below))
 		}
 	}
@@ -61,19 +57,11 @@ func (p *part) write(s sink, q *gate.Question) error {
 	return nil
 }
 
-// varying finds the first thing read that differs with nearly every request,
-// "" when there is none. It is for people: at is where the part stands.
+// varying is the first thing read that differs with nearly every request, as a
+// text for people, "" when there is none.
 func (p *part) varying(at string) string {
-	if p.field.varies {
-		return fmt.Sprintf("it reads %s, by itself or with all of what holds it, and that differs with nearly every request", at)
-	}
-	if p.field.allVaries && p.reads.whole {
-		return fmt.Sprintf("it reads the whole of %s, which differs with nearly every request; read what it needs by constant name", at)
-	}
-	for i := range p.parts {
-		if why := p.parts[i].varying(at + "." + p.parts[i].key.name); why != "" {
-			return why
-		}
+	if causes := p.varies(at, nil); len(causes) > 0 {
+		return causes[0].String()
 	}
 	return ""
 }

@@ -22,7 +22,7 @@ const DefaultTimeout = 20 * time.Millisecond
 // Options say where a policy is and how it may run.
 type Options struct {
 	// Directory holds modules (.rego) and data (.json, .yaml); tests
-	// (_test.rego) are no part of the policy. Empty: Embedded is read.
+	// (_test.rego, _test.yaml) are no part of the policy. Empty: Embedded is read.
 	Directory string
 	Embedded  fs.FS
 	// Entrypoints are the rules that may be asked, as paths such as
@@ -63,6 +63,7 @@ func Compile(ctx context.Context, o Options) (*Snapshot, error) {
 	if o.Directory == "" && o.Embedded == nil {
 		return nil, problem("there is no policy: neither a directory nor an embedded one")
 	}
+	BoundBuiltins()
 	capabilities, err := capabilitiesFor(o.AllowedBuiltins)
 	if err != nil {
 		return nil, err
@@ -171,7 +172,7 @@ func (s *Snapshot) Decide(ctx context.Context, q *gate.Question) (access.Decisio
 	if q.Request.Explain.On() {
 		return s.explain(ctx, e, q)
 	}
-	if s.memory == nil || e.forgetful != "" {
+	if !s.remembers(e) {
 		return s.evaluate(ctx, e, q)
 	}
 	return s.remember(ctx, e, q)

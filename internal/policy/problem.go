@@ -17,6 +17,8 @@ type Problem struct {
 	File string
 	// Line counts from 1; 0 when it is not known.
 	Line int
+	// Column counts bytes from 1; 0 when it is not known.
+	Column int
 	// Text is what OPA says, or what was expected.
 	Text string
 }
@@ -82,7 +84,7 @@ func problemOf(err error) Problem {
 	var reading *fs.PathError
 	switch {
 	case errors.As(err, &parsing) && parsing.Location != nil:
-		return Problem{File: parsing.Location.File, Line: parsing.Location.Row, Text: wordsOf(parsing)}
+		return Problem{File: parsing.Location.File, Line: parsing.Location.Row, Column: parsing.Location.Col, Text: wordsOf(parsing)}
 	case errors.As(err, &parsing):
 		return Problem{Text: wordsOf(parsing)}
 	case errors.As(err, &reading):

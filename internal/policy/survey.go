@@ -11,22 +11,53 @@ import (
 // notes every reference to input, cut at its first variable part.
 //
 // It takes in too much rather than too little: whatever is not a reference with
-// constant names counts as reading the whole of what stands before it. (OPA's
-// own dependencies package is sharper about aliases and had gaps before 1.22;
-// a test holds that this one never finds less.)
+// constant names counts as reading the whole of what stands before it, but for
+// names given to parts of the input (aliases). OPA's own dependencies package
+// finds nothing that this one doesn't: a test holds it to that, and a proof
+// holds what is remembered by it to what is evaluated afresh.
 type survey struct {
 	compiler *ast.Compiler
 	seen     map[*ast.Rule]bool
 	input    reads
-	// unsteady are the reachable builtins whose answers may change by themselves.
-	unsteady []string
+	// unsteady are the reachable builtins whose answers may change by
+	// themselves, each with the first place that names it.
+	unsteady []unsteadiness
+	// aliases are the names of the rule that is walked.
+	aliases aliases
+	// at is the last place that was passed.
+	at *ast.Location
+	// getters says that object.get is OPA's own everywhere.
+	getters bool
+	// skip leaves out nodes. Only tests set it, to see that it is noticed.
+	skip func(node any) bool
+}
+
+type unsteadiness struct {
+	name string
+	at   *ast.Location
 }
 
 func surveyOf(compiler *ast.Compiler, entrypoint ast.Ref) *survey {
-	s := &survey{compiler: compiler, seen: map[*ast.Rule]bool{}}
+	return surveyWithout(compiler, entrypoint, func(any) bool { return false })
+}
+
+func surveyWithout(compiler *ast.Compiler, entrypoint ast.Ref, skip func(any) bool) *survey {
+	s := &survey{compiler: compiler, seen: map[*ast.Rule]bool{}, getters: !replaces(compiler, ast.ObjectGet.Name), skip: skip}
 	s.reach(entrypoint)
-	slices.Sort(s.unsteady)
+	slices.SortFunc(s.unsteady, func(a, b unsteadiness) int { return a.at.Compare(b.at) })
 	return s
+}
+
+// replaces reports whether any `with` puts something in a builtin's place, or
+// the builtin in something's.
+func replaces(compiler *ast.Compiler, builtin string) (found bool) {
+	for _, module := range compiler.Modules {
+		ast.WalkWiths(module, func(w *ast.With) bool {
+			found = found || w.Target.Value.String() == builtin || w.Value.Value.String() == builtin
+			return found
+		})
+	}
+	return found
 }
 
 // reach walks the rules that a reference to data may evaluate.
@@ -50,42 +81,65 @@ func (s *survey) everyRule() (rules []*ast.Rule) {
 	return rules
 }
 
-// rule walks a rule and its else branches. The parts of a head's name are not
-// among what OPA's visitor walks.
+// rule walks a rule and its else branches. Names are one branch's own.
 func (s *survey) rule(rule *ast.Rule) {
+	outer, at := s.aliases, s.at
 	for r := rule; r != nil; r = r.Else {
-		for _, term := range r.Head.Reference {
-			if _, name := term.Value.(ast.Var); !name {
-				s.walk(term)
-			}
+		if r != rule && s.skip(r) {
+			continue
 		}
+		s.aliases, s.at = aliasesOf(r), r.Location
+		s.head(r.Head)
+		s.walk(r.Body)
 	}
-	s.walk(rule)
+	s.aliases, s.at = outer, at
 }
 
-func (s *survey) walk(node any) {
-	ast.NewGenericVisitor(func(x any) bool {
-		switch x := x.(type) {
-		case ast.Ref:
-			s.ref(x)
-			return true
-		case ast.Var:
-			s.ref(ast.Ref{ast.NewTerm(x)})
+// head walks a rule's head. The parts of its name are not among what OPA's
+// visitor walks.
+func (s *survey) head(head *ast.Head) {
+	if s.skip(head) {
+		return
+	}
+	for _, term := range head.Reference {
+		if _, name := term.Value.(ast.Var); !name {
+			s.walk(term)
 		}
-		return false
-	}).Walk(node)
+	}
+	s.walk(head)
+}
+
+func (s *survey) walk(node any) { ast.NewGenericVisitor(s.visit).Walk(node) }
+
+// visit notes a node and says whether what is below it has been seen to.
+func (s *survey) visit(node any) bool {
+	if s.skip(node) {
+		return true
+	}
+	switch x := node.(type) {
+	case *ast.Expr:
+		s.pass(x.Location)
+		return s.named(x) || s.got(x)
+	case *ast.Term:
+		s.pass(x.Location)
+	case ast.Ref:
+		s.ref(x)
+		return true
+	case ast.Var:
+		s.ref(ast.Ref{ast.NewTerm(x)})
+	}
+	return false
+}
+
+func (s *survey) pass(at *ast.Location) {
+	if at != nil && at.File != "" {
+		s.at = at
+	}
 }
 
 func (s *survey) ref(ref ast.Ref) {
+	s.note(ref)
 	head := ref[0]
-	switch {
-	case head.Equal(ast.InputRootDocument):
-		s.input.add(ref[1:])
-	case head.Equal(ast.DefaultRootDocument):
-		s.reach(ref.ConstantPrefix())
-	default:
-		s.builtin(ref.String())
-	}
 	if _, name := head.Value.(ast.Var); !name {
 		s.walk(head)
 	}
@@ -94,68 +148,84 @@ func (s *survey) ref(ref ast.Ref) {
 	}
 }
 
+func (s *survey) note(ref ast.Ref) {
+	head := ref[0]
+	switch {
+	case head.Equal(ast.InputRootDocument):
+		s.input.read(ref[1:], s.at)
+	case head.Equal(ast.DefaultRootDocument):
+		s.reach(ref.ConstantPrefix())
+	default:
+		if full := s.aliases.full(ref); full != nil {
+			s.note(full)
+		}
+		s.builtin(ref.String())
+	}
+}
+
 func (s *survey) builtin(name string) {
-	if unsteady(name) && !slices.Contains(s.unsteady, name) {
-		s.unsteady = append(s.unsteady, name)
+	named := func(u unsteadiness) bool { return u.name == name }
+	if unsteady(name) && !slices.ContainsFunc(s.unsteady, named) {
+		s.unsteady = append(s.unsteady, unsteadiness{name, s.at})
 	}
 }
 
-// reads is a tree of the names that are read below a document.
-type reads struct {
-	// whole says that everything below counts as read.
-	whole bool
-	parts map[string]*reads
-	// keys are the names of parts in order, once settled.
-	keys []key
+// named sees to an expression that gives a part of the input a name: by itself
+// it only reads whether the part is there.
+func (s *survey) named(expr *ast.Expr) bool {
+	name, ref, naming := namingOf(expr)
+	if !naming || s.aliases[name] == nil {
+		return false
+	}
+	if full := s.aliases.full(ref); full != nil {
+		ref = full
+	}
+	if ref[0].Equal(ast.InputRootDocument) {
+		s.input.touch(ref[1:], s.at)
+	}
+	return true
 }
 
-// everything is what reads a whole document.
-func everything() *reads { return &reads{whole: true} }
-
-// add notes that a path is read. It ends at the first part that is not a
-// constant name: an index or a variable reads all that is there.
-func (r *reads) add(path ast.Ref) {
-	if r.whole {
-		return
+// got sees to object.get of a part of the input with a constant key, which
+// reads what a reference would.
+func (s *survey) got(expr *ast.Expr) bool {
+	if !s.getters || len(expr.With) > 0 || !expr.IsCall() || expr.Operator().String() != ast.ObjectGet.Name {
+		return false
 	}
-	name, constant := first(path)
-	if !constant {
-		*r = reads{whole: true}
-		return
+	from, isRef := refTo(expr.Operand(0))
+	path := constantPathOf(expr.Operand(1))
+	if !isRef || len(path) == 0 {
+		return false
 	}
-	if r.parts == nil {
-		r.parts = map[string]*reads{}
+	s.ref(slices.Concat(from, path))
+	for _, operand := range expr.Operands()[2:] {
+		s.walk(operand)
 	}
-	part := r.parts[name]
-	if part == nil {
-		part = &reads{}
-		r.parts[name] = part
-	}
-	part.add(path[1:]) //nolint:gosec // a path with a first name has a rest
+	return true
 }
 
-// first is the constant name that a path begins with, if it does.
-func first(path ast.Ref) (name string, constant bool) {
-	if len(path) == 0 {
-		return "", false
+func refTo(term *ast.Term) (ref ast.Ref, ok bool) {
+	switch v := term.Value.(type) {
+	case ast.Ref:
+		return v, v[0].Equal(ast.InputRootDocument)
+	case ast.Var:
+		return ast.Ref{term}, true
 	}
-	text, constant := path[0].Value.(ast.String)
-	return string(text), constant
+	return nil, false
 }
 
-// at is what is read below a name, nil for nothing.
-func (r *reads) at(name string) *reads {
-	if r.whole {
-		return r
+// constantPathOf is a key, or a list of keys, of texts alone.
+func constantPathOf(key *ast.Term) (path ast.Ref) {
+	switch v := key.Value.(type) {
+	case ast.String:
+		return ast.Ref{key}
+	case *ast.Array:
+		for i := range v.Len() {
+			if _, text := v.Elem(i).Value.(ast.String); !text {
+				return nil
+			}
+			path = append(path, v.Elem(i))
+		}
 	}
-	return r.parts[name]
-}
-
-// settle puts the names in order.
-func (r *reads) settle() {
-	for name, part := range r.parts {
-		r.keys = append(r.keys, newKey(name))
-		part.settle()
-	}
-	slices.SortFunc(r.keys, key.compare)
+	return path
 }

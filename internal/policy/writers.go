@@ -115,9 +115,15 @@ func metadata(s sink, k key, q *gate.Question, r *reads) error {
 }
 
 // parsedPath is the canonical path cut at its slashes; "/" is one empty
-// segment, as in OPA-Envoy.
-func parsedPath(s sink, k key, q *gate.Question, _ *reads) error {
-	s.texts(k, strings.Split(strings.TrimLeft(q.Request.Path, "/"), "/"))
+// segment, as in OPA-Envoy. Of segments that are read by their place only those
+// are written.
+func parsedPath(s sink, k key, q *gate.Question, r *reads) error {
+	path := strings.TrimLeft(q.Request.Path, "/")
+	if !r.whole {
+		s.texts(k, r.masked(path))
+		return nil
+	}
+	s.texts(k, strings.Split(path, "/"))
 	return nil
 }
 
@@ -130,7 +136,7 @@ func parsedQuery(s sink, k key, q *gate.Question, r *reads) error {
 	}
 	s.begin()
 	for _, name := range sorted(m) {
-		if r.at(name) != nil {
+		if r.below(name) != nil {
 			s.texts(newKey(name), m[name])
 		}
 	}

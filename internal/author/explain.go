@@ -1,0 +1,286 @@
+package author
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/gate"
+	"github.com/postern-authz/postern/internal/policy"
+)
+
+const (
+	// mostRules and mostFailures bound what is told of an evaluation.
+	mostRules    = 200
+	mostFailures = 3
+)
+
+// Explanation is why policy answers a question as it does.
+type Explanation struct {
+	Entrypoint string `json:"entrypoint"`
+	Revision   string `json:"revision"`
+	Allowed    bool   `json:"allowed"`
+	// Detail is what went wrong, or what the policy answered in place of a yes
+	// or no.
+	Detail string `json:"detail,omitempty"`
+	// Rules were tried, in order of their place.
+	Rules []Tried `json:"rules"`
+	// NearMisses are the smallest sets of failed expressions whose change would
+	// have allowed; none when it was allowed, or none was found.
+	NearMisses []Miss `json:"near_misses"`
+}
+
+// Tried is a rule that was tried, and whether it held for any of its tries.
+type Tried struct {
+	Rule string `json:"rule"`
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Held bool   `json:"held"`
+	// Default says that it is what counts where no other held.
+	Default bool `json:"default,omitempty"`
+	// Saw are the expressions that failed with the values that they saw, or of a
+	// rule that held, its values.
+	Saw []string `json:"saw,omitempty"`
+}
+
+// Explain asks a policy once more, tells which rules fired, and looks for near
+// misses. Files are told of as standing under directory. Values that stand
+// where credentials do, in these headers or in others that are known to hold
+// some, are not shown.
+func Explain(ctx context.Context, s *policy.Snapshot, q *gate.Question, directory string, credentialHeaders []string) (*Explanation, error) {
+	x := &Explanation{Entrypoint: q.Entrypoint, Revision: s.Revision(), Rules: []Tried{}, NearMisses: []Miss{}}
+	body := s.EntrypointQuery(q.Entrypoint)
+	if body == nil {
+		return nil, fmt.Errorf("the entry point %q is not compiled", q.Entrypoint)
+	}
+	decision, err := s.Decide(ctx, q)
+	x.Allowed, x.Detail = decision.Allowed && err == nil, decision.Detail
+	if err != nil {
+		x.Detail, _, _ = strings.Cut(err.Error(), "\n")
+	}
+	probe, err := s.Probe(q)
+	var unreadable *access.Unreadable
+	switch {
+	case errors.As(err, &unreadable):
+		return x, nil // what could not be read is the whole reason
+	case err != nil:
+		return nil, err
+	}
+	t := tracer{input: probe.Input(), tried: map[*ast.Rule]*Tried{}, running: map[uint64]*ast.Rule{}}
+	_ = probe.Solve(ctx, body, searchTime, &t, func(topdown.QueryResult) error { return nil }) // its error is the decision's
+	x.Rules = t.rules()
+	if !x.Allowed {
+		x.NearMisses = append(x.NearMisses, nearMisses(ctx, probe, s.Compiler(), refOf(q.Entrypoint))...)
+	}
+	x.under(directory)
+	x.hide(secretsOf(q.Request, credentialHeaders))
+	return x, nil
+}
+
+// under puts a directory before the files' names.
+func (x *Explanation) under(directory string) {
+	for i := range x.Rules {
+		x.Rules[i].File = filepath.Join(directory, x.Rules[i].File)
+	}
+	for _, miss := range x.NearMisses {
+		for i := range miss {
+			miss[i].File = filepath.Join(directory, miss[i].File)
+		}
+	}
+}
+
+func refOf(entrypoint string) ast.Ref {
+	ref := ast.Ref{ast.DefaultRootDocument}
+	for _, part := range strings.Split(entrypoint, "/") {
+		ref = append(ref, ast.StringTerm(part))
+	}
+	return ref
+}
+
+// tracer notes the rules that are tried, and what their expressions saw.
+type tracer struct {
+	input *ast.Term
+	tried map[*ast.Rule]*Tried
+	// running are the rules of queries by their ids.
+	running map[uint64]*ast.Rule
+}
+
+// Enabled implements topdown.QueryTracer.
+func (*tracer) Enabled() bool { return true }
+
+// Config implements topdown.QueryTracer.
+func (*tracer) Config() topdown.TraceConfig { return topdown.TraceConfig{PlugLocalVars: true} }
+
+// TraceEvent implements topdown.QueryTracer.
+func (t *tracer) TraceEvent(e topdown.Event) {
+	switch node := e.Node.(type) {
+	case *ast.Rule:
+		t.rule(&e, node)
+	case *ast.Expr:
+		rule := t.running[e.QueryID]
+		if e.Op == topdown.FailOp && rule != nil && node.Location != nil {
+			t.failed(rule, node, &e)
+		}
+	}
+}
+
+func (t *tracer) rule(e *topdown.Event, rule *ast.Rule) {
+	if rule.Location == nil {
+		return
+	}
+	if t.tried[rule] == nil && len(t.tried) < mostRules {
+		t.tried[rule] = &Tried{Rule: strings.TrimPrefix(rule.Ref().GroundPrefix().String(), "data."), Default: rule.Default, File: rule.Location.File, Line: rule.Location.Row}
+	}
+	switch e.Op {
+	case topdown.EnterOp:
+		t.running[e.QueryID] = rule
+	case topdown.ExitOp:
+		if tried := t.tried[rule]; tried != nil && !tried.Held {
+			tried.Held, tried.Saw = true, nil
+			for _, expr := range rule.Body {
+				tried.see(t.values(rule.Body, expr, e))
+			}
+		}
+	}
+}
+
+func (t *tracer) failed(rule *ast.Rule, expr *ast.Expr, e *topdown.Event) {
+	tried := t.tried[rule]
+	if tried == nil || tried.Held || len(tried.Saw) >= mostFailures {
+		return
+	}
+	line := fmt.Sprintf("line %d: %s failed", expr.Location.Row, sourceOf(expr))
+	if saw := t.values(rule.Body, expr, e); len(saw) > 0 {
+		line += ": " + strings.Join(saw, ", ")
+	}
+	tried.see([]string{line})
+}
+
+func (t *Tried) see(lines []string) {
+	for _, line := range lines {
+		if !slices.Contains(t.Saw, line) && len(t.Saw) < 10 {
+			t.Saw = append(t.Saw, line)
+		}
+	}
+}
+
+// values are what an expression read, by the names that its author gave.
+func (t *tracer) values(body ast.Body, expr *ast.Expr, e *topdown.Event) (lines []string) {
+	add := func(name string, value *ast.Term) {
+		line := name + " = " + plainText(value)
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	ast.NewGenericVisitor(func(x any) bool {
+		switch x := x.(type) {
+		case ast.Ref:
+			t.read(x, add)
+		case ast.Var:
+			if ref, isRef := standsFor(body, ast.NewTerm(x)).Value.(ast.Ref); isRef && strings.HasPrefix(string(x), ast.LocalVarPrefix) {
+				t.read(ref, add)
+			}
+			named, known := e.LocalMetadata[x]
+			if known && e.Locals != nil && !strings.HasPrefix(string(named.Name), "__") {
+				if value := e.Locals.Get(x); value != nil {
+					add(string(named.Name), ast.NewTerm(value))
+				}
+			}
+		}
+		return false
+	}).Walk(expr)
+	return lines
+}
+
+// read tells of a part of the input.
+func (t *tracer) read(ref ast.Ref, add func(string, *ast.Term)) {
+	if !ref[0].Equal(ast.InputRootDocument) || len(ref) < 2 {
+		return
+	}
+	constant := ref.ConstantPrefix()
+	value, err := t.input.Value.Find(constant[1:])
+	if err != nil {
+		add(describeInput(constant), nil)
+		return
+	}
+	add(describeInput(constant), ast.NewTerm(value))
+}
+
+func (t *tracer) rules() []Tried {
+	rules := make([]*ast.Rule, 0, len(t.tried))
+	for rule := range t.tried {
+		rules = append(rules, rule)
+	}
+	slices.SortFunc(rules, func(a, b *ast.Rule) int { return a.Location.Compare(b.Location) })
+	all := make([]Tried, len(rules))
+	for i, rule := range rules {
+		all[i] = *t.tried[rule]
+	}
+	return all
+}
+
+// shortest is the length below which a word is no credential: hiding it would
+// only make the rest unreadable.
+const shortest = 4
+
+// secretsOf are the values of a request that may be credentials.
+func secretsOf(req *access.Request, headers []string) (secrets []string) {
+	add := func(text string) {
+		for _, word := range append(strings.Fields(text), text) {
+			quoted := ast.String(word).String() // as it is shown where it holds quotes
+			secrets = append(secrets, word, quoted[1:len(quoted)-1])
+		}
+	}
+	for _, h := range req.Headers {
+		if slices.Contains(headers, h.Name) || slices.Contains([]string{"authorization", "proxy-authorization", "cookie", "x-api-key", "apikey"}, h.Name) {
+			add(h.Value)
+		}
+	}
+	query, _ := url.ParseQuery(req.Query) // what can't be parsed is read by nobody
+	for name, values := range query {
+		if lower := strings.ToLower(name); strings.Contains(lower, "key") || strings.Contains(lower, "token") || strings.Contains(lower, "secret") || strings.Contains(lower, "signature") {
+			for _, value := range values {
+				add(value)
+			}
+		}
+	}
+	secrets = slices.DeleteFunc(secrets, func(text string) bool { return len(text) < shortest })
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	return secrets
+}
+
+// withoutSecrets takes secrets out of a text, also what is left of one where
+// the text was cut short.
+func withoutSecrets(text string, secrets []string) string {
+	for _, secret := range secrets {
+		text = strings.ReplaceAll(text, secret, "(hidden)")
+		for n := min(len(secret), longest); n > 1 && strings.Contains(text, "…"); n-- {
+			text = strings.ReplaceAll(text, secret[:n]+"…", "(hidden)…")
+		}
+	}
+	return text
+}
+
+// hide takes secrets out of everything that is told.
+func (x *Explanation) hide(secrets []string) {
+	hidden := func(text string) string { return withoutSecrets(text, secrets) }
+	x.Detail = hidden(x.Detail)
+	for i := range x.Rules {
+		for j := range x.Rules[i].Saw {
+			x.Rules[i].Saw[j] = hidden(x.Rules[i].Saw[j])
+		}
+	}
+	for _, miss := range x.NearMisses {
+		for i := range miss {
+			miss[i].Text = hidden(miss[i].Text)
+		}
+	}
+}

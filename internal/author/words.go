@@ -1,0 +1,240 @@
+package author
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// longest is how much of a value is shown.
+const longest = 120
+
+// words say why an expression failed, and whether it is about the consumer.
+// They are empty when nothing that was asked could have made it hold.
+func (s *search) words(f *frame, expr *ast.Expr, b bindings) (text string, identity bool) {
+	source := sourceOf(expr)
+	if !expr.IsCall() {
+		if fixed(f.describe(termOf(expr))) {
+			return "", false
+		}
+		return source + " does not hold", isIdentity(source)
+	}
+	operands := expr.Operands()
+	switch expr.Operator().String() {
+	case ast.Member.Name:
+		return s.memberWords(f, operands[0], operands[1], b)
+	case ast.Equality.Name, ast.Equal.Name, ast.Assign.Name:
+		return s.equalWords(f, operands[0], operands[1], b)
+	case "glob.match":
+		pattern, path := f.value(operands[0], b), s.seen(f, operands[2], b)
+		name := f.describe(operands[2])
+		if fixed(name) {
+			return "", false
+		}
+		return fmt.Sprintf("%s %s does not match %s", name, path, plainText(pattern)), false
+	}
+	var saw, names []string
+	for _, o := range operands {
+		name := f.describe(o)
+		names = append(names, name)
+		if line := name + " is " + s.seen(f, o, b); !o.IsGround() || isRef(o) {
+			if name != "" && !slices.Contains(saw, line) {
+				saw = append(saw, line)
+			}
+		}
+	}
+	if fixed(names...) {
+		return "", false
+	}
+	if len(saw) > 0 {
+		source += " (" + strings.Join(saw, ", ") + ")"
+	}
+	return source + " does not hold", isIdentity(strings.Join(saw, " "))
+}
+
+func (s *search) memberWords(f *frame, member, collection *ast.Term, b bindings) (string, bool) {
+	where, what := f.describe(collection), f.describe(member)
+	if fixed(where, what) {
+		return "", false
+	}
+	whole := f.value(collection, b)
+	if what == "" && where != "" {
+		return "lacks " + singular(where) + " " + plainText(f.value(member, b)), isIdentity(where)
+	}
+	if what != "" && whole.IsGround() && !isRef(whole) && !strings.HasPrefix(where, "identity.") && !strings.HasPrefix(where, "consumer.") {
+		return fmt.Sprintf("%s is %s, want one of %s", what, s.seen(f, member, b), listText(whole)), isIdentity(what)
+	}
+	return "lacks " + singular(where) + " " + s.seen(f, member, b), isIdentity(where)
+}
+
+func (s *search) equalWords(f *frame, a, c *ast.Term, b bindings) (string, bool) {
+	name, other := f.describe(a), c
+	if fixed(name) || isGiven(a) && !isGiven(c) && !fixed(f.describe(c)) {
+		name, other = f.describe(c), a
+		a = c
+	}
+	if fixed(name, f.describe(other)) {
+		return "", false
+	}
+	if hidden, free := other.Value.(ast.Var); free && b[hidden] == nil && f.describe(other) == "" {
+		return name + " is not there", isIdentity(name)
+	}
+	return fmt.Sprintf("%s is %s, want %s", name, s.seen(f, a, b), s.seen(f, other, b)), isIdentity(name)
+}
+
+// isGiven reports whether a term is a name of the compiler's own.
+func isGiven(t *ast.Term) bool {
+	_, isVar := t.Value.(ast.Var)
+	return isVar
+}
+
+func isRef(t *ast.Term) bool {
+	_, is := t.Value.(ast.Ref)
+	return is
+}
+
+func isIdentity(path string) bool {
+	for _, part := range []string{"identity.", "consumer.", "credential.", "subject."} {
+		if strings.Contains(path, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// seen is the value that a term had; "not there" when it is undefined.
+func (s *search) seen(f *frame, term *ast.Term, b bindings) string {
+	term = f.value(term, b)
+	if isGiven(term) {
+		if term = standsFor(f.body, term); isGiven(term) {
+			return "unknown"
+		}
+	}
+	if _, isReference := term.Value.(ast.Ref); !isReference {
+		return plainText(term)
+	}
+	got := ast.Var("seen")
+	solutions, err := s.solve(ast.Equality.Expr(ast.NewTerm(got), term), b)
+	if err != nil || len(solutions) == 0 {
+		return "not there"
+	}
+	return plainText(solutions[0][got])
+}
+
+// describe is where a term's value comes from, such as identity.scopes; "" for
+// what the policy says itself.
+func (f *frame) describe(term *ast.Term) string {
+	switch v := term.Value.(type) {
+	case ast.Ref:
+		if v[0].Equal(ast.InputRootDocument) || v[0].Equal(ast.DefaultRootDocument) {
+			return f.search.describeRef(v)
+		}
+		if head := f.describe(v[0]); head != "" {
+			return head + "." + strings.Trim(v[1:].String(), `"`)
+		}
+	case ast.Var:
+		if name := f.names[v]; name != "" {
+			return name
+		}
+		if from := standsFor(f.body, term); !from.Equal(term) {
+			return f.describe(from)
+		}
+	}
+	return ""
+}
+
+// describeRef leaves out what goes without saying. What stands in the policy's
+// data keeps its prefix: it is neither the consumer's nor the request's.
+func (s *search) describeRef(ref ast.Ref) string {
+	if s.made(ref.GroundPrefix()) {
+		return strings.TrimPrefix(ref.String(), "data.")
+	}
+	return describeInput(ref)
+}
+
+func describeInput(ref ast.Ref) string {
+	for _, prefix := range []string{"input.attributes.request.http.", "input."} {
+		if text, found := strings.CutPrefix(ref.String(), prefix); found {
+			return text
+		}
+	}
+	return ref.String()
+}
+
+// made reports whether a reference is to what rules make, or below it.
+func (s *search) made(ref ast.Ref) bool {
+	for n := len(ref); n > 1 && ref[0].Equal(ast.DefaultRootDocument); n-- {
+		if len(s.compiler.GetRulesExact(ref[:n])) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// fixed reports whether all of these are the policy's own: none of them can be
+// changed by asking in another way.
+func fixed(names ...string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return name != "" && !strings.HasPrefix(name, "data.") })
+}
+
+// singular is the name of one member of a collection.
+func singular(path string) string {
+	last := path[strings.LastIndexByte(path, '.')+1:]
+	switch last {
+	case "scopes", "roles", "groups":
+		return strings.TrimSuffix(last, "s")
+	}
+	return "in " + path + ":"
+}
+
+func plainText(t *ast.Term) string {
+	if t == nil {
+		return "not there"
+	}
+	text := t.String()
+	if s, isText := t.Value.(ast.String); isText && !strings.ContainsAny(string(s), " \t\n\"") && s != "" {
+		text = string(s)
+	}
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
+}
+
+func listText(collection *ast.Term) string {
+	var all []string
+	each(collection, func(_, v *ast.Term) { all = append(all, plainText(v)) })
+	text := strings.Join(all, ", ")
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
+}
+
+// sourceOf is an expression as its author wrote it, on one line.
+func sourceOf(expr *ast.Expr) string {
+	if expr.Location == nil || len(expr.Location.Text) == 0 {
+		return expr.String()
+	}
+	return strings.Join(strings.Fields(string(expr.Location.Text)), " ")
+}
+
+func sourceOfBody(body ast.Body) string {
+	var all []string
+	for _, expr := range body {
+		if !expr.Generated {
+			all = append(all, sourceOf(expr))
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// termOf is what an expression that is no call tests.
+func termOf(expr *ast.Expr) *ast.Term {
+	if term, isTerm := expr.Terms.(*ast.Term); isTerm {
+		return term
+	}
+	return ast.NullTerm()
+}

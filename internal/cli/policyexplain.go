@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/author"
+)
+
+// policyExplain is what `policy explain` was asked.
+type policyExplain struct {
+	subject  subject
+	question question
+	as       author.Identity
+}
+
+func newPolicyExplain() *cobra.Command {
+	var e policyExplain
+	cmd := &cobra.Command{
+		Use: "explain [DIR]", Short: "Ask about one request, and be told which rules fired and what was missing",
+		Long: "Ask about one request, as `postern check` does, and be told which rules held, the\n" +
+			"values that the others saw, and the near misses: the smallest sets of what failed\n" +
+			"whose change would have allowed. The policy is that of DIR, else the\n" +
+			"configuration's; who asks is what --consumer says, else what the request's\n" +
+			"credentials prove. Credentials are not shown.\n\n" +
+			"Exit code 0: allowed; 1: denied or a fault; 2: the question could not be asked.",
+		Example: "  postern policy explain policies/ --consumer mobile --scope orders:read --method PUT --path /orders/1\n" +
+			"  postern policy explain -c postern.yaml --path /orders/1 --header 'X-API-Key: …'",
+	}
+	e.subject.flags(cmd)
+	cmd.Args = cobra.MaximumNArgs(1)
+	e.question.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&e.as.Consumer, "consumer", "", "`name` of the consumer that asks, as if proven")
+	f.StringSliceVar(&e.as.Roles, "role", nil, "`role` of that consumer; may be repeated")
+	f.StringSliceVar(&e.as.Scopes, "scope", nil, "`scope` of its credential; may be repeated")
+	f.StringSliceVar(&e.as.Groups, "group", nil, "`group` of that consumer; may be repeated")
+	f.StringVar(&e.as.Environment, "environment", "", "environment of that consumer")
+	form := outputFlag(cmd)
+	cmd.RunE = asking(func(cmd *cobra.Command, args []string) error {
+		if err := e.ready(args); err != nil {
+			return err
+		}
+		told, err := e.explain(cmd)
+		if err != nil {
+			return err
+		}
+		if err := told.write(cmd.OutOrStdout(), *form); err != nil {
+			return unasked(err)
+		}
+		if told.Outcome != access.Allowed.String() {
+			return no(nil)
+		}
+		return nil
+	})
+	return cmd
+}
+
+func (e *policyExplain) ready(args []string) error {
+	switch {
+	case len(args) == 0 && e.subject.config == "":
+		return unasked(fmt.Errorf("name the directory of the policy, or a --config"))
+	case e.as.Consumer == "" && len(e.as.Roles)+len(e.as.Scopes)+len(e.as.Groups)+len(e.as.Environment) > 0:
+		return unasked(fmt.Errorf("--role, --scope, --group and --environment go with --consumer"))
+	case len(args) == 0:
+		return nil
+	}
+	return e.subject.at(args)
+}
+
+// explained is a verdict and why policy answered so; nil where the gate
+// pronounced before policy was asked.
+type explained struct {
+	Outcome string              `json:"outcome"`
+	Code    string              `json:"code"`
+	Status  int                 `json:"status"`
+	Detail  string              `json:"detail,omitempty"`
+	Route   string              `json:"route"`
+	Policy  *author.Explanation `json:"policy"`
+}
+
+func (e *policyExplain) explain(cmd *cobra.Command) (*explained, error) {
+	court, trusted, credentials, leave, err := e.court(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	req, err := e.question.read(cmd.InOrStdin(), trusted)
+	if err != nil {
+		return nil, unasked(err)
+	}
+	verdict, asked := court.Judge(cmd.Context(), req, e.as.Proven())
+	told := &explained{
+		Outcome: verdict.Outcome().String(), Code: string(verdict.Reason.Code), Status: verdict.Status,
+		Detail: verdict.Reason.Detail, Route: verdict.Route,
+	}
+	if asked == nil {
+		return told, nil
+	}
+	told.Policy, err = author.Explain(cmd.Context(), court.Policy(), asked, e.subject.directory, credentials)
+	if err != nil {
+		return nil, unasked(err)
+	}
+	return told, nil
+}
+
+// court is the gate to ask, whom it trusts to forward, and the headers that may
+// hold a credential.
+func (e *policyExplain) court(cmd *cobra.Command) (*author.Court, []netip.Prefix, []string, func(), error) {
+	if e.subject.config == "" {
+		court, leave, err := e.subject.court(cmd.Context(), &author.Cases{})
+		return court, nil, nil, leave, err
+	}
+	rules, err := e.subject.rules(cmd.Context())
+	if err != nil {
+		return nil, nil, nil, nil, err
+	}
+	court, err := author.NewCourt(rules.Gate, rules.Policy, time.Now)
+	if err != nil {
+		rules.Close()
+		return nil, nil, nil, nil, no(err)
+	}
+	if e.subject.directory == "" {
+		e.subject.directory = rules.Config.Policy.Directory
+	}
+	return court, rules.Config.Listen.GRPC.TrustedProxies, rules.Gate.CredentialHeaders, rules.Close, nil
+}
+
+func (e *explained) write(w io.Writer, form output) error {
+	if form != text {
+		return form.write(w, e)
+	}
+	all := []string{fmt.Sprintf("%s: %s (%d)", e.Outcome, e.Code, e.Status)}
+	if e.Policy == nil {
+		all = append(all, strings.TrimSuffix("policy was not asked: "+e.Detail, ": "))
+		return lines(w, "", all)
+	}
+	p := e.Policy
+	all = append(all, fmt.Sprintf("%s at revision %s", p.Entrypoint, p.Revision))
+	if p.Detail != "" {
+		all = append(all, p.Detail)
+	}
+	all = append(all, nearMissLines(p)...)
+	if len(p.Rules) > 0 {
+		all = append(all, "rules:")
+	}
+	for _, r := range p.Rules {
+		held := "did not hold"
+		if r.Held {
+			held = "held"
+		}
+		if r.Default {
+			held = "is the default"
+		}
+		all = append(all, fmt.Sprintf("  %s:%d: %s %s", r.File, r.Line, r.Rule, held))
+		for _, saw := range r.Saw {
+			all = append(all, "      "+saw)
+		}
+	}
+	return lines(w, "", all)
+}
+
+func nearMissLines(p *author.Explanation) (all []string) {
+	if len(p.NearMisses) == 0 {
+		return nil
+	}
+	all = append(all, "near misses; each would have allowed:")
+	for _, miss := range p.NearMisses {
+		var texts []string
+		for _, lack := range miss {
+			texts = append(texts, fmt.Sprintf("%s (%s:%d)", lack.Text, lack.File, lack.Line))
+		}
+		all = append(all, "  - "+strings.Join(texts, ", and "))
+	}
+	return all
+}
