@@ -56,12 +56,3 @@ func (p *part) write(s sink, q *gate.Question) error {
 	s.end(p.key)
 	return nil
 }
-
-// varying is the first thing read that differs with nearly every request, as a
-// text for people, "" when there is none.
-func (p *part) varying(at string) string {
-	if causes := p.varies(at, nil); len(causes) > 0 {
-		return causes[0].String()
-	}
-	return ""
-}

@@ -26,9 +26,6 @@ type reads struct {
 // everything is what reads a whole document.
 func everything() *reads { return &reads{whole: true} }
 
-// add notes that a path is read.
-func (r *reads) add(path ast.Ref) { r.read(path, nil) }
-
 // read notes that a path is read, and where. It ends at the first part that is
 // not constant: a variable reads all that is there.
 func (r *reads) read(path ast.Ref, at *ast.Location) {
