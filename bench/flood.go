@@ -33,9 +33,8 @@ type floodRound struct{ median, late, cpu float64 }
 // each another one. Latency is that of a few clients who pause, so that no
 // crowd of their own is in their way. CPU time is that of keys asked for as fast
 // as they are answered, so that they cost as much as the hashing beside them;
-// hashing is paid by the same process, so it is measured alone and taken off.
-// What is refused without hashing counts as a request like the keys; it costs
-// somewhat more, with its line in the log.
+// hashing is paid by the same process, and so is what is refused without it; both
+// are measured alone and taken off.
 func flooded(ctx context.Context, s settings, p *program.Program, progress io.Writer) ([]floodRound, error) {
 	if err := driven(ctx, p, warmUp); err != nil {
 		return nil, err
@@ -46,11 +45,11 @@ func flooded(ctx context.Context, s settings, p *program.Program, progress io.Wr
 	var rounds []floodRound
 	for i := range s.rounds {
 		fmt.Fprintf(progress, "flood, round %d of %d\n", i+1, s.rounds)
-		latency, err := floodLatency(ctx, s, p, 3*i)
+		latency, err := floodLatency(ctx, s, p, 4*i)
 		if err != nil {
 			return nil, err
 		}
-		latency.cpu, err = floodCPU(ctx, s, p, 3*i+1)
+		latency.cpu, err = floodCPU(ctx, s, p, 4*i+1)
 		if err != nil {
 			return nil, err
 		}
@@ -96,21 +95,32 @@ func floodCPU(ctx context.Context, s settings, p *program.Program, flood int) (f
 	if err := settle(ctx, p, flood); err != nil {
 		return 0, err
 	}
-	drive := func() error { return driven(ctx, p, s.requests) }
-	alone, err := floodTurn(ctx, p, noFlood, func() error {
-		return hash(ctx, p, hashed, flood)
-	})
+	hashing, refusing, err := floodPrice(ctx, p, flood)
 	if err != nil {
 		return 0, err
 	}
+	drive := func() error { return driven(ctx, p, s.requests) }
 	quiet, err := floodTurn(ctx, p, noFlood, drive)
 	if err != nil {
 		return 0, err
 	}
 	within, err := floodTurn(ctx, p, flood+1, drive)
-	keys := float64(s.requests)
-	each := (within.cpu - alone.cpu/hashed*within.hashes) / (keys + within.refusals)
-	return each / (quiet.cpu / keys), err
+	return (within.cpu - hashing*within.hashes - refusing*within.refusals) / quiet.cpu, err
+}
+
+// floodPrice is what one password costs that is looked at, and one that is not,
+// when there are no keys beside them.
+func floodPrice(ctx context.Context, p *program.Program, flood int) (hashing, refusing float64, err error) {
+	alone, err := floodTurn(ctx, p, noFlood, func() error { return hash(ctx, p, hashed, flood) })
+	if err != nil {
+		return 0, 0, err
+	}
+	empty, err := floodTurn(ctx, p, flood+2, func() error {
+		time.Sleep(2 * time.Second)
+		return nil
+	})
+	hashing = alone.cpu / hashed
+	return hashing, max(0, empty.cpu-hashing*empty.hashes) / empty.refusals, err
 }
 
 // hash shows passwords of a flood one after the other until each was looked at:

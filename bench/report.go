@@ -111,7 +111,7 @@ Written by `+"`go run ./bench -write`"+` (`+"`make bench`"+` prints the table) o
 - %d connections with %d requests in flight on each (HTTP/1.1: %d connections), requests as a browser's behind a gateway with 15 headers and an id of their own. Every answer is
   checked; one wrong answer ends the run.
 - The flood is of %d bad passwords a second, each another one, and has lasted for a while: at first wrong passwords may take more. Latency is that of %d clients with a key who pause for a millisecond between two requests; CPU time is that of keys
-  asked for as fast as they are answered, less what the hashes cost when they are alone; a password that is refused without hashing counts as a request like a key. The figure is the
+  asked for as fast as they are answered, less what the passwords cost, looked at or not, when they are alone. The figure is the
   median of the rounds. The slowest hundredth has no bar: where hashing, keys and the load keep every core busy, it waits for the system's scheduler.
 - The policy that can't be remembered reads the clock, so it runs on every request. A bar is the most that a ratio may be; %s.
 - The load comes from the same machine. Ratios of two runs differ by about a tenth, on a busy machine by more.

@@ -7,7 +7,7 @@ type basicPart struct {
 	Workers int                 `yaml:"workers" doc:"How many passwords are verified at once; left out: half of the cores."`
 	Queue   int                 `yaml:"queue" doc:"How many wait for their turn; left out: four times the workers."`
 	Wait    strictyaml.Duration `yaml:"wait" doc:"How long they wait; then the answer is 429."`
-	Burst   strictyaml.Duration `yaml:"burst" doc:"How much work wrong passwords may take at once, in time of one core; in the long run they get an eighth of the cores, and beyond it the answer is 429."`
+	Burst   strictyaml.Duration `yaml:"burst" doc:"How much work wrong passwords may take at once, in time of one core; in the long run they get a sixteenth of the cores, and beyond it the answer is 429."`
 }
 
 type signaturePart struct {

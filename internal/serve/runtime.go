@@ -13,11 +13,13 @@ import (
 // The heap may grow by mostGarbage percent of what lives between collections:
 // most of what a check allocates is dead when it answers, so that collecting
 // seldom costs little memory. Where much lives, as with full caches, that would
-// be much, so that it may grow by spareHeap bytes, but always by leastGarbage
-// percent, so that collecting a large heap does not take most of the time.
+// be much, so that the whole may grow to usualHeap bytes, or by spareHeap where
+// more lives, but always by leastGarbage percent, so that collecting a large
+// heap does not take most of the time.
 const (
 	mostGarbage  = 400
 	leastGarbage = 50
+	usualHeap    = 128 << 20
 	spareHeap    = 48 << 20
 )
 
@@ -26,7 +28,11 @@ const collectEvery = 250 * time.Millisecond
 
 // garbage is how much the heap may grow, in percent, when so many bytes live.
 func garbage(live uint64) int {
-	return int(min(max(100*spareHeap/max(live, 1), leastGarbage), mostGarbage))
+	spare := uint64(spareHeap)
+	if live < usualHeap-spareHeap {
+		spare = usualHeap - live
+	}
+	return int(min(max(100*spare/max(live, 1), leastGarbage), mostGarbage))
 }
 
 // collect keeps the collector's setting by what lives until ctx ends.

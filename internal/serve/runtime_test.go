@@ -14,7 +14,7 @@ import (
 
 func TestGarbageIsBounded(t *testing.T) {
 	for live, want := range map[uint64]int{
-		0: mostGarbage, 1 << 20: mostGarbage, 12 << 20: mostGarbage, 24 << 20: 200, 48 << 20: 100, 96 << 20: leastGarbage,
+		0: mostGarbage, 1 << 20: mostGarbage, 25 << 20: mostGarbage, 32 << 20: 300, 64 << 20: 100, 80 << 20: 60, 96 << 20: leastGarbage,
 		8 << 30: leastGarbage, math.MaxUint64: leastGarbage,
 	} {
 		if got := garbage(live); got != want {

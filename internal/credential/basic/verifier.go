@@ -37,8 +37,8 @@ type VerifierConfig struct {
 	Queue int
 	// Wait is how long each of them waits. 0: 100 ms.
 	Wait time.Duration
-	// Share is how many cores refused passwords may take in the long run. 0: an
-	// eighth of GOMAXPROCS.
+	// Share is how many cores refused passwords may take in the long run. 0: a
+	// sixteenth of GOMAXPROCS.
 	Share float64
 	// Burst is how much work refused passwords may take at once. 0: 2 seconds of
 	// one core.
@@ -57,7 +57,7 @@ func (c VerifierConfig) Check() error {
 	case c.Queue < 0 || c.Queue > 1<<16:
 		return fmt.Errorf("queue: %d, expected 0 (four times the workers) to 65536", c.Queue)
 	case c.Share != 0 && !(c.Share >= 0.001 && c.Share <= 1024):
-		return fmt.Errorf("share: %v, expected 0 (an eighth of the cores), or 0.001 to 1024", c.Share)
+		return fmt.Errorf("share: %v, expected 0 (a sixteenth of the cores), or 0.001 to 1024", c.Share)
 	case c.Burst < 0 || c.Burst > time.Hour:
 		return fmt.Errorf("burst: %v, expected 0 (2s) to 1h", c.Burst)
 	case c.Wait < 0 || c.Wait > 10*time.Second:
@@ -77,7 +77,7 @@ func (c VerifierConfig) withDefaults() VerifierConfig {
 		c.Wait = defaultWait
 	}
 	if c.Share == 0 {
-		c.Share = float64(runtime.GOMAXPROCS(0)) / 8
+		c.Share = float64(runtime.GOMAXPROCS(0)) / 16
 	}
 	if c.Burst == 0 {
 		c.Burst = 2 * time.Second
