@@ -61,7 +61,7 @@ Postern is ready: gRPC 127.0.0.1:9191, forward-auth 127.0.0.1:9192, admin $(ADMI
   # denied (401): no credential
   curl -i http://127.0.0.1:9192/forward-auth/traefik -H 'X-Forwarded-Method: GET' -H 'X-Forwarded-Uri: /orders/42' -H 'X-Forwarded-Host: api.example.com'
 
-  # a key of your own, which the running Postern takes at once (a new API_KEY is printed once)
+  # a key of your own, printed this once, which the running Postern takes at once
   bin/postern consumer create my-app --config deploy/example/postern.yaml
   bin/postern key create --consumer my-app --config deploy/example/postern.yaml
 

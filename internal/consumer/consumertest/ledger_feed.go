@@ -129,17 +129,6 @@ func handsOn(t *testing.T, l consumer.Ledger) {
 		f.WaitFor(t, change(t, l, c.write))
 		same(t, "names", c.names, f.Names()[seen:])
 	}
-	f.Wait(t, "an empty hand-over after every one with names", func() bool {
-		var names, empty int
-		for _, c := range f.Changes() {
-			if c.All || len(c.Consumers) > 0 {
-				names++
-			} else {
-				empty++
-			}
-		}
-		return empty >= names
-	})
 	late := StartFollowing(t, l, 0)
 	late.WaitFor(t, f.Upto())
 	got := late.Names()

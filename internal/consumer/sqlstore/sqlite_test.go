@@ -161,3 +161,17 @@ func TestAFileThatIsNotInItsPlaceIsNotWritten(t *testing.T) {
 		t.Errorf("put back: %v, %v", read, write)
 	}
 }
+
+// TestNothingMoreIsSaidAfterChanges: where changes come all the time, the feed is
+// never empty, and who follows it must learn all the same that it is not behind.
+func TestNothingMoreIsSaidAfterChanges(t *testing.T) {
+	store := open(t, onSQLite(t))
+	upto := mustPut(t, store, "one")
+	var told []consumer.Changes
+	if _, err := store.CatchUp(t.Context(), 0, func(c consumer.Changes) { told = append(told, c) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 2 || len(told[0].Consumers) != 1 || told[1].Upto != upto || told[1].All || len(told[1].Consumers) > 0 {
+		t.Errorf("handed on %+v; want the change, and then nothing more up to %d", told, upto)
+	}
+}
