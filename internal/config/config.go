@@ -132,16 +132,6 @@ type Issuer struct {
 	MaxStale              time.Duration
 }
 
-// Policy says which policy decides.
-type Policy struct {
-	// Directory is absolute; empty: the embedded library.
-	Directory       string
-	Timeout         time.Duration
-	AllowedBuiltins []string
-	// Entrypoints are all that routes name, the file's own first.
-	Entrypoints []string
-}
-
 // Cache bounds what is remembered. MaxMemory 0 remembers nothing.
 type Cache struct {
 	MaxMemory        int64

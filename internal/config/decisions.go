@@ -1,37 +1,10 @@
 package config
 
 import (
-	"slices"
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
 )
-
-// policy gathers the entry points of all routes, the file's own first.
-func (c *checker) policy(p *policyPart, config *Config) Policy {
-	c.each("policy.allowed_builtins", p.AllowedBuiltins, builtinForm.MatchString, "a builtin's name, such as http.send")
-	entrypoints := []string{string(p.Entrypoint), config.Default.Entrypoint}
-	for i := range config.Routes {
-		entrypoints = append(entrypoints, config.Routes[i].Entrypoint)
-	}
-	return Policy{
-		Directory:       c.file("policy.directory", p.Directory),
-		Timeout:         c.span("policy.timeout", p.Timeout, time.Millisecond, time.Minute),
-		AllowedBuiltins: p.AllowedBuiltins,
-		Entrypoints:     distinct(entrypoints),
-	}
-}
-
-// distinct keeps the first of each.
-func distinct(list []string) []string {
-	var kept []string
-	for _, item := range list {
-		if !slices.Contains(kept, item) {
-			kept = append(kept, item)
-		}
-	}
-	return kept
-}
 
 // A cache's size in bytes.
 const (

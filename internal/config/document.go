@@ -122,17 +122,6 @@ type issuerPart struct {
 	MaxStale        strictyaml.Duration `yaml:"max_stale" doc:"How long the last good keys serve while none can be fetched; left out: 24h."`
 }
 
-type policyPart struct {
-	Directory       string              `yaml:"directory" doc:"A folder of Rego modules and data, relative to this file; left out: the embedded library."`
-	Entrypoint      entrypoint          `yaml:"entrypoint" doc:"The rule that decides, where a route names no other."`
-	Timeout         strictyaml.Duration `yaml:"timeout" doc:"How long one decision may take."`
-	AllowedBuiltins []string            `yaml:"allowed_builtins" doc:"Builtins that reach out or are random, by name; all others of that kind are refused."`
-
-	Bundles strictyaml.Unsupported `yaml:"bundles"`
-	Data    strictyaml.Unsupported `yaml:"data"`
-	Shadow  strictyaml.Unsupported `yaml:"shadow"`
-}
-
 type identityPart struct {
 	Headers        headers       `yaml:"headers" doc:"A preset (apisix, kong), or a mapping of header to field."`
 	ClientIDHeader string        `yaml:"client_id_header" doc:"The header that names the client which a token was issued to, such as X-Client-ID; left out: none."`

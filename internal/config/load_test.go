@@ -67,7 +67,7 @@ func TestDefaultsNeedNoFile(t *testing.T) {
 		Consumers: config.Consumers{Keys: ordinaryKeys},
 		Routes:    []gate.Route{},
 		Default:   gate.Route{Authenticate: gate.Authenticate{Kinds: kinds}, Entrypoint: "postern/authz/allow"},
-		Policy:    config.Policy{Timeout: 20 * time.Millisecond, Entrypoints: []string{"postern/authz/allow"}},
+		Policy:    config.Policy{Timeout: 20 * time.Millisecond, Entrypoints: []string{"postern/authz/allow"}, KeepRevisions: 10},
 		Cache:     config.Cache{MaxMemory: 64 << 20, TTL: time.Minute, NegativeTTL: 5 * time.Second},
 		Telemetry: config.Telemetry{LogLevel: "info", LogFormat: "json", AllowSample: 0.01},
 	}
@@ -194,7 +194,21 @@ routes:
   - {name: r, match: {hosts: ["*.example.com"], methods: [PURGE]}, anonymous: deny, authenticate: {all_of: [api_key, jwt]}, require: {groups: [g]}, environments: [prod], max_staleness: 0s}
   - {name: s, match: {paths: [/s]}, authenticate: []}
 default: {anonymous: allow, authenticate: [jwt], policy: a/b, environments: [pre-prod], max_staleness: 10s}
-policy: {directory: p, entrypoint: c/d, timeout: 1s, allowed_builtins: [http.send]}
+policy:
+  directory: p
+  entrypoint: c/d
+  timeout: 1s
+  allowed_builtins: [http.send]
+  data: [{file: "d/*.json"}, {file: /e.yaml, at: f/g}]
+  bundles:
+    - {name: h, url: "http://b.example/h", dangerously_fetch_over_plain_http: true, token: env:COLLECTOR, ca_file: ca.pem, every: 1s, max_size: 1MiB, verification: {key: env:COLLECTOR, key_id: k, algorithm: ES256, scope: s}}
+    - {name: i, file: i.tar.gz}
+  state_directory: state
+  keep_revisions: 3
+  shadow: {directory: next, sample: 0.5}
+  journal: {directory: j, max_file_size: 1MiB, max_files: 2, sample: 0.25, input: read, hash: [consumer.name], omit: [attributes.request.http.headers.x-a]}
+  dry_run: true
+  descriptors: d.pb
 identity: {headers: {X-Client-ID: identity.claims.azp, X-Who: consumer.name}}
 cache: {max_memory: 0, ttl: 1s, negative_ttl: 0s}
 telemetry: {log_level: debug, log_format: text, otlp_endpoint: env:COLLECTOR, decision_log: {allow_sample: 1}}
@@ -249,8 +263,23 @@ telemetry: {log_level: debug, log_format: text, otlp_endpoint: env:COLLECTOR, de
 			},
 			{Name: "s", Match: gate.Match{Paths: []gate.Pattern{pattern(t, "/s")}}, Anonymous: true, Authenticate: gate.Authenticate{Kinds: []access.Kind{}}, Entrypoint: "a/b", Environments: []string{"pre-prod"}, MaxStaleness: 10 * time.Second},
 		},
-		Default:   gate.Route{Anonymous: true, Authenticate: jwtOnly, Entrypoint: "a/b", Environments: []string{"pre-prod"}, MaxStaleness: 10 * time.Second},
-		Policy:    config.Policy{Directory: in("p"), Timeout: time.Second, AllowedBuiltins: []string{"http.send"}, Entrypoints: []string{"c/d", "a/b"}},
+		Default: gate.Route{Anonymous: true, Authenticate: jwtOnly, Entrypoint: "a/b", Environments: []string{"pre-prod"}, MaxStaleness: 10 * time.Second},
+		Policy: config.Policy{Directory: in("p"), Timeout: time.Second, AllowedBuiltins: []string{"http.send"}, Entrypoints: []string{"c/d", "a/b"},
+			Data: []config.PolicyData{{Pattern: in("d/*.json")}, {Pattern: "/e.yaml", At: []string{"f", "g"}}},
+			Bundles: []config.Bundle{
+				{
+					Name: "h", URL: "http://b.example/h", Token: access.NewSecret("https://collector.example/?canary=1"), CAFile: in("ca.pem"), Every: time.Second, MaxSize: 1 << 20,
+					Verification: &config.Verification{Key: access.NewSecret("https://collector.example/?canary=1"), KeyID: "k", Algorithm: "ES256", Scope: "s"},
+				},
+				{Name: "i", File: in("i.tar.gz"), Every: 30 * time.Second, MaxSize: 256 << 20},
+			},
+			StateDirectory: in("state"), KeepRevisions: 3, Shadow: &config.Shadow{Directory: in("next"), Sample: 0.5},
+			Journal: &config.Journal{
+				Directory: in("j"), MaxFileSize: 1 << 20, MaxFiles: 2, Sample: 0.25,
+				Hash: [][]string{{"consumer", "name"}}, Omit: [][]string{{"attributes", "request", "http", "headers", "x-a"}},
+			},
+			DryRun: true, Descriptors: in("d.pb"),
+		},
 		Cache:     config.Cache{TTL: time.Second},
 		Telemetry: config.Telemetry{LogLevel: "debug", LogFormat: "text", OTLPEndpoint: access.NewSecret("https://collector.example/?canary=1"), AllowSample: 1},
 	}

@@ -20,7 +20,16 @@ func TestRefused(t *testing.T) {
 
 		{"limits", "limits: {plans: {}}", ":1: limits: is not supported by this version"},
 		{"usage", "usage: {store: true}", ":1: usage: is not supported by this version"},
-		{"bundles, data, shadow", "policy: {bundles: [], data: x, shadow: {}}", ":1: policy.bundles: is not supported by this version\n:1: policy.data: is not supported by this version\n:1: policy.shadow: is not supported by this version"},
+		{"data", "policy: {data: [{file: '['}, {file: a, at: a//b}, {at: b}]}", ":1: policy.data[2]: lacks the key \"file\"\n:1: policy.data[0].file: expected a path or a pattern such as data/*.json\n:1: policy.data[1].at: expected names joined by /, such as bindings or directory/users"},
+		{"bundle from nowhere", "policy: {bundles: [{name: a}]}", ":1: policy.bundles[0]: expected one of url and file"},
+		{"bundle from two places", "policy: {bundles: [{name: a, url: 'https://b/', file: c}]}", ":1: policy.bundles[0]: expected one of url and file"},
+		{"bundle over plain HTTP", "policy: {bundles: [{name: a, url: 'http://b.example/'}]}", ":1: policy.bundles[0].url: fetches a policy over plain HTTP, where anybody in between can put in their own; expected https, or dangerously_fetch_over_plain_http: true beside it"},
+		{"two bundles of a name", "policy: {bundles: [{name: a, file: b}, {name: a, file: c}]}", ":1: policy.bundles[1].name: stands already on line 1"},
+		{"bundle's token in the open", "policy: {bundles: [{name: a, file: b, token: canary}]}", ":1: policy.bundles[0].token: expected env:NAME or file:PATH, where the secret is"},
+		{"bundle's bounds", "policy: {bundles: [{name: a, file: b, every: 1ms, max_size: 0}]}", ":1: policy.bundles[0].every: expected 100ms to 24h0m0s\n:1: policy.bundles[0].max_size: expected up to 4GiB"},
+		{"verification", "policy: {bundles: [{name: a, file: b, verification: {key: canary, algorithm: none}}]}", ":1: policy.bundles[0].verification.key: expected env:NAME or file:PATH, where the secret is\n:1: policy.bundles[0].verification.algorithm: expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, HS256, HS384 or HS512"},
+		{"shadow of nothing", "policy: {shadow: {sample: 2}}", ":1: policy.shadow: lacks the key \"directory\"\n:1: policy.shadow.sample: expected a number from 0 to 1"},
+		{"journal", "policy: {journal: {directory: a, max_file_size: 1KiB, max_files: 0, input: half, hash: [a..b]}}", ":1: policy.journal.input: expected whole or read\n:1: policy.journal.max_file_size: expected 64KiB to 4GiB\n:1: policy.journal.max_files: expected 1 to 10000\n:1: policy.journal.hash[0]: expected names joined by dots, such as consumer.name"},
 
 		{"port alone", "listen: {grpc: {address: ':9191'}}", ":1: listen.grpc.address: expected ADDRESS:PORT, such as 127.0.0.1:9191 or 0.0.0.0:9191, or unix:PATH"},
 		{"name of a machine", "listen: {http: {address: 'example.com:80'}}", ":1: listen.http.address: expected ADDRESS:PORT, such as 127.0.0.1:9191 or 0.0.0.0:9191, or unix:PATH"},

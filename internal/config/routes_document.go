@@ -125,6 +125,9 @@ func defaults() document {
 	d.Default.Anonymous = anonymousDeny
 	d.Policy.Entrypoint = "postern/authz/allow"
 	d.Policy.Timeout = second / 50
+	d.Policy.KeepRevisions = 10
+	d.Policy.Shadow.Sample = 1
+	d.Policy.Journal = journalPart{MaxFileSize: 64 << 20, MaxFiles: 16, Sample: 1, Input: journalWhole}
 	d.Identity.Headers.Preset = "apisix"
 	d.Identity.Assertion = assertionPart{Header: assertion.DefaultHeader, Issuer: assertion.DefaultIssuer, TTL: strictyaml.Duration(assertion.DefaultTTL)}
 	d.Cache = cachePart{MaxMemory: 64 << 20, TTL: 60 * second, NegativeTTL: 5 * second}

@@ -131,7 +131,7 @@ func (h *hearing) undecided(err error) access.Verdict {
 func (h *hearing) question() *Question {
 	q := &Question{
 		Request: h.req, Identity: h.identity,
-		Route: h.route.Name, Params: h.params, Entrypoint: h.route.Entrypoint,
+		Route: h.route.Name, Params: h.params, Entrypoint: h.route.Entrypoint, DecisionID: h.id,
 	}
 	if h.req.Entrypoint != "" {
 		q.Entrypoint = h.req.Entrypoint

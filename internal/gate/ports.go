@@ -41,6 +41,9 @@ type Question struct {
 	// Entrypoint is the rule that decides, as a path such as
 	// "postern/authz/allow".
 	Entrypoint string
+	// DecisionID names the verdict that this is asked for. The decision does not
+	// depend on it.
+	DecisionID string
 }
 
 // Policy decides. An error is a fault, but for *access.Unreadable, which is a
