@@ -99,7 +99,7 @@ func evaluationError(b *budget, err error, timeout time.Duration) error {
 	case b.ctx.Err() != nil:
 		return fmt.Errorf("the evaluation was ended: %w", b.ctx.Err())
 	case b.spent.Load():
-		return fmt.Errorf("the evaluation was ended: it took longer than %v", timeout)
+		return fmt.Errorf("the evaluation was ended: %w", &Overrun{timeout})
 	case !errors.As(err, &e):
 		return fmt.Errorf("the evaluation failed: %T", err)
 	}

@@ -28,9 +28,9 @@ const (
 // a slow disk nor the formatting is paid for by a request.
 type decisionLog struct {
 	logger  *slog.Logger
-	sample  sampler
-	denials pace
-	allows  pace
+	sample  Sampler
+	denials Pace
+	allows  Pace
 	now     func() time.Time
 
 	queue   chan line
@@ -44,8 +44,8 @@ type decisionLog struct {
 
 func startDecisionLog(logger *slog.Logger, o Options, m *instruments) *decisionLog {
 	l := &decisionLog{
-		logger: logger, sample: newSampler(o.AllowSample), now: o.Now, counter: m.decisions,
-		denials: newPace(decisionsPerSecond), allows: newPace(decisionsPerSecond),
+		logger: logger, sample: NewSampler(o.AllowSample), now: o.Now, counter: m.decisions,
+		denials: NewPace(decisionsPerSecond), allows: NewPace(decisionsPerSecond),
 		queue: make(chan line, decisionQueue), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	go l.run()
@@ -56,12 +56,12 @@ func startDecisionLog(logger *slog.Logger, o Options, m *instruments) *decisionL
 func (l *decisionLog) note(req *access.Request, v *access.Verdict, took time.Duration) {
 	bucket := &l.denials
 	if v.Outcome() == access.Allowed {
-		if len(v.Warnings) == 0 && !l.sample.takes(v.DecisionID) {
+		if len(v.Warnings) == 0 && !l.sample.Takes(v.DecisionID) {
 			return
 		}
 		bucket = &l.allows
 	}
-	if !bucket.allow(l.now()) {
+	if !bucket.Allow(l.now()) {
 		l.drop()
 		return
 	}

@@ -53,7 +53,7 @@ func TestAllowsAreSampledByDecisionID(t *testing.T) {
 		ids := map[string]bool{}
 		for i := range 10000 {
 			id := fmt.Sprintf("decision-%d", i)
-			if newSampler(part).takes(id) {
+			if NewSampler(part).Takes(id) {
 				ids[id] = true
 			}
 		}
@@ -117,10 +117,10 @@ func TestFloodOfDenialsIsCut(t *testing.T) {
 
 func TestPace(t *testing.T) {
 	start := time.Unix(1000, 0)
-	p := newPace(1000)
+	p := NewPace(1000)
 	count := func(at time.Time) (n int) {
 		for range 5000 {
-			if p.allow(at) {
+			if p.Allow(at) {
 				n++
 			}
 		}

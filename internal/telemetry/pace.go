@@ -6,20 +6,22 @@ import (
 	"time"
 )
 
-// pace lets a number of events a second through, with a burst of one second's
+// Pace lets a number of events a second through, with a burst of one second's
 // worth. It is the generic cell rate algorithm on one atomic word: next is the
 // time, in Unix nanoseconds, at which the bucket would be full again.
-type pace struct {
+type Pace struct {
 	next     atomic.Int64
 	interval int64
 	burst    int64
 }
 
-func newPace(perSecond int64) pace {
-	return pace{interval: int64(time.Second) / perSecond, burst: int64(time.Second)}
+// NewPace lets that many a second through.
+func NewPace(perSecond int64) Pace {
+	return Pace{interval: int64(time.Second) / perSecond, burst: int64(time.Second)}
 }
 
-func (p *pace) allow(at time.Time) bool {
+// Allow reports whether an event at a time goes through.
+func (p *Pace) Allow(at time.Time) bool {
 	now := at.UnixNano()
 	for {
 		old := p.next.Load()
@@ -37,20 +39,22 @@ func (p *pace) allow(at time.Time) bool {
 	}
 }
 
-// sampler chooses a part of decision ids: the same ones on every instance.
-type sampler struct{ threshold uint64 }
+// Sampler chooses a part of decision ids: the same ones on every instance.
+type Sampler struct{ threshold uint64 }
 
-func newSampler(part float64) sampler {
+// NewSampler takes a part of them, from 0 to 1.
+func NewSampler(part float64) Sampler {
 	switch {
 	case !(part > 0): // NaN too
-		return sampler{}
+		return Sampler{}
 	case part >= 1:
-		return sampler{math.MaxUint64}
+		return Sampler{math.MaxUint64}
 	}
-	return sampler{uint64(part * (1 << 63) * 2)}
+	return Sampler{uint64(part * (1 << 63) * 2)}
 }
 
-func (s sampler) takes(id string) bool {
+// Takes reports whether an id is of that part.
+func (s Sampler) Takes(id string) bool {
 	return s.threshold != 0 && scatter(id) <= s.threshold
 }
 
