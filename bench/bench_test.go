@@ -29,7 +29,7 @@ func TestConfigIsTheExampleElsewhere(t *testing.T) {
 			t.Errorf("%q is missing", want)
 		}
 	}
-	for _, name := range []string{"policies/timed.rego", "policies/authz.rego", "consumers/demo.yaml", "jwks.json"} {
+	for _, name := range []string{"policies/timed.rego", "policies/plain.rego", "policies/roles.rego", "policies/authz.rego", "consumers/demo.yaml", "jwks.json"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Error(err)
 		}
@@ -77,6 +77,13 @@ func TestReportComparesWithTheFloor(t *testing.T) {
 	if !r.within() {
 		t.Error("not within")
 	}
+	if r := newReport(settings{}, []result{
+		{testCase: testCase{name: grpcFloor}, turns: []cost{{cpu: 1}}},
+		{testCase: testCase{name: noPolicy, floor: grpcFloor}, turns: []cost{{cpu: 2}}},
+		{testCase: testCase{name: "remembered", floor: noPolicy, bar: 1.15}, turns: []cost{{cpu: 2.4}}},
+	}, []floodRound{{}}); len(r.rows) != 2 || r.rows[1].cpu != 1.2 || r.within() || !strings.Contains(r.table(), "> 1.15") {
+		t.Errorf("a case beside one that is no floor: %+v\n%s", r.rows, r.table())
+	}
 	for _, text := range []string{r.table(), r.page()} {
 		if !strings.Contains(text, "1.67 |   1.50–2.00 |   ≤ 2") {
 			t.Errorf("the row is not in\n%s", text)
@@ -114,10 +121,9 @@ func TestFloodHasBars(t *testing.T) {
 func TestCasesHaveFloors(t *testing.T) {
 	floors := map[string]bool{}
 	for _, c := range casesFor(settings{requests: 1, tokens: 1}, make([]string, 1)) {
-		if c.floor == "" {
-			floors[c.name] = true
-		} else if !floors[c.floor] {
+		if c.floor != "" && !floors[c.floor] {
 			t.Errorf("%s stands before its floor %s", c.name, c.floor)
 		}
+		floors[c.name] = true
 	}
 }

@@ -24,12 +24,12 @@ const (
 // may ask what no turn asked before.
 type testCase struct {
 	name string
-	// bar is the most that CPU time a request may be above the floor; 0: none.
+	// bar is the most that CPU time a request may be of the floor's; 0: none.
 	bar      float64
 	requests int
 	ask      func(ctx context.Context, s *program.Program, first, n int) error
-	// floor names the case of the no-op server that this one is compared with;
-	// empty for the floors themselves.
+	// floor names the case that this one is compared with, which stands before
+	// it; empty for those of the no-op servers.
 	floor string
 	// tuned asks the no-op server whose collector is set as Postern's is.
 	tuned bool
@@ -38,6 +38,7 @@ type testCase struct {
 const (
 	grpcFloor = "no-op grpc-go"
 	httpFloor = "no-op net/http"
+	noPolicy  = "API key, no policy"
 )
 
 // casesFor lists the cases, each after its floor. The last token is the one
@@ -47,8 +48,12 @@ func casesFor(s settings, tokens []string) []testCase {
 	bearer := func(token string) load.Question {
 		return load.Question{Method: order.Method, Path: order.Path, Header: "authorization", Value: "Bearer " + token}
 	}
-	timed, denied := order, order
-	timed.Path = "/timed/42?expand=items"
+	to := func(path string) load.Question {
+		q := order
+		q.Path = path + "/42?expand=items"
+		return q
+	}
+	denied := order
 	denied.Method, denied.Path = "POST", "/reports/42"
 	unknown := func(i int) load.Question {
 		return load.Question{Method: order.Method, Path: order.Path, Header: "x-api-key", Value: fmt.Sprintf("unknown-key-%036d", i)}
@@ -61,7 +66,10 @@ func casesFor(s settings, tokens []string) []testCase {
 		{name: "cached API key + policy", bar: 2, requests: s.requests, floor: grpcFloor, ask: check(again(order), allowed)},
 		{name: "cached RS256 token + policy", bar: 2, requests: s.requests, floor: grpcFloor, ask: check(again(bearer(tokens[len(tokens)-1])), allowed)},
 		{name: "every RS256 token new", requests: s.tokens, floor: grpcFloor, ask: check(func(i int) load.Question { return bearer(tokens[i]) }, allowed)},
-		{name: "policy that can't be remembered", bar: 4, requests: s.requests, floor: grpcFloor, ask: check(again(timed), allowed)},
+		{name: "policy that can't be remembered", bar: 4, requests: s.requests, floor: grpcFloor, ask: check(again(to("/timed")), allowed)},
+		{name: noPolicy, requests: s.requests, floor: grpcFloor, ask: check(again(to("/plain")), allowed)},
+		{name: "RBAC of 20 rules, remembered", bar: 1.15, requests: s.requests, floor: noPolicy, ask: check(again(to("/roles/remembered")), allowed)},
+		{name: "RBAC of 20 rules, evaluated", bar: 3.5, requests: s.requests, floor: grpcFloor, ask: check(again(to("/roles/afresh")), allowed)},
 		{name: "denial: unknown key, every one new", requests: s.requests, floor: grpcFloor, ask: check(unknown, load.Denied(http.StatusUnauthorized))},
 		{name: "denial by policy", requests: s.requests, floor: grpcFloor, ask: check(again(denied), load.Denied(http.StatusForbidden))},
 		{name: httpFloor, requests: s.requests, ask: forward(order, "x-noop", "ok")},

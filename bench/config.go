@@ -30,20 +30,85 @@ denied if {
 }
 `
 
-const timedRoute = `routes:
+// plainPolicy reads nothing: what is left is authentication, and the same way
+// to an answer that every remembered decision takes.
+const plainPolicy = `package bench.plain
+
+allow := true
+`
+
+// rolesPolicy is RBAC as policies are taught to write it: a list of rules, which
+// are looked through in order. The one that fits is the last.
+func rolesPolicy() string {
+	var rules strings.Builder
+	roles := []string{"admin", "auditor", "writer", "reader"}
+	for i := range roleRules {
+		path := fmt.Sprintf("/area%d/**", i)
+		if i == roleRules-1 {
+			path = "/roles/**"
+		}
+		fmt.Fprintf(&rules, "\t{\"role\": %q, \"methods\": [\"GET\", \"HEAD\"], \"path\": %q},\n", roles[i%len(roles)], path)
+	}
+	return fmt.Sprintf(rolesText, rules.String())
+}
+
+const roleRules = 20
+
+const rolesText = `package bench.roles
+
+import rego.v1
+
+default allow := false
+
+allow if {
+	some rule in rules
+	rule.role in input.identity.roles
+	input.attributes.request.http.method in rule.methods
+	glob.match(rule.path, ["/"], input.route.path)
+}
+
+rules := [
+%s]
+
+# As allow, and the clock keeps it from being remembered.
+default afresh := false
+
+afresh if {
+	time.now_ns() > 0
+	allow
+}
+`
+
+const benchRoutes = `routes:
   - name: timed
     match: {paths: ["/timed/{id}"]}
     policy: bench/timed/allow
+  - name: plain
+    match: {paths: ["/plain/{id}"]}
+    policy: bench/plain/allow
+  - name: roles
+    match: {paths: ["/roles/remembered/{id}"]}
+    policy: bench/roles/allow
+  - name: roles-afresh
+    match: {paths: ["/roles/afresh/{id}"]}
+    policy: bench/roles/afresh
 `
 
-// writeConfig copies the example, moves it to other addresses and adds a route
-// whose policy can't be remembered. It returns the configuration's path.
+// benchPolicies are the policies of those routes, by file.
+func benchPolicies() map[string]string {
+	return map[string]string{"timed.rego": timedPolicy, "plain.rego": plainPolicy, "roles.rego": rolesPolicy()}
+}
+
+// writeConfig copies the example, moves it to other addresses and adds routes
+// with policies of their own. It returns the configuration's path.
 func writeConfig(example, dir string, at program.Addresses) (string, error) {
 	if err := os.CopyFS(dir, os.DirFS(example)); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "policies", "timed.rego"), []byte(timedPolicy), 0o644); err != nil {
-		return "", err
+	for name, text := range benchPolicies() {
+		if err := os.WriteFile(filepath.Join(dir, "policies", name), []byte(text), 0o644); err != nil {
+			return "", err
+		}
 	}
 	path := filepath.Join(dir, "postern.yaml")
 	text, err := os.ReadFile(path)
@@ -63,7 +128,7 @@ func adapt(text string, at program.Addresses) (string, error) {
 		{"address: 127.0.0.1:9191", "address: " + at.GRPC},
 		{"address: 127.0.0.1:9192", "address: " + at.HTTP},
 		{"address: 127.0.0.1:9193", "address: " + at.Admin},
-		{"\nroutes:\n", "\n" + timedRoute},
+		{"\nroutes:\n", "\n" + benchRoutes},
 		// A machine that is busy to the brim may stop a rule for longer than the
 		// example allows; what it costs is not changed by that.
 		{"timeout: 20ms", "timeout: 2s"},

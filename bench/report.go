@@ -32,11 +32,10 @@ func newReport(s settings, results []result, floods []floodRound) report {
 	r := report{settings: s, floods: floods}
 	floors := map[string]result{}
 	for _, found := range results {
-		if found.floor == "" {
-			floors[found.name] = found
-			continue
+		floors[found.name] = found
+		if found.floor != "" {
+			r.rows = append(r.rows, newRow(found, floors[found.floor]))
 		}
-		r.rows = append(r.rows, newRow(found, floors[found.floor]))
 	}
 	return r
 }
@@ -74,7 +73,7 @@ func (r row) beyond() bool { return r.bar > 0 && !(r.cpu <= r.bar) } // not a nu
 // table is the report's middle, in Markdown that reads on a terminal too.
 func (r report) table() string {
 	var b strings.Builder
-	const line = "| %-38s | %-15s | %6s | %11s | %5s | %6s | %11s |\n"
+	const line = "| %-38s | %-18s | %6s | %11s | %5s | %6s | %11s |\n"
 	fmt.Fprintf(&b, line, "what answers", "beside", "CPU ×", "rounds", "bar", "allocs", "allocs ×")
 	fmt.Fprintf(&b, line, "---", "---", "---:", "---:", "---:", "---:", "---:")
 	for _, w := range r.rows {
@@ -90,9 +89,9 @@ func (r row) verdict() string {
 	case r.bar == 0:
 		return ""
 	case r.beyond():
-		return fmt.Sprintf("> %.0f", r.bar)
+		return fmt.Sprintf("> %g", r.bar)
 	}
-	return fmt.Sprintf("≤ %.0f", r.bar)
+	return fmt.Sprintf("≤ %g", r.bar)
 }
 
 // page is the whole report, a part of bench/REPORT.md.
@@ -113,7 +112,8 @@ Written by `+"`go run ./bench -write`"+` (`+"`make bench`"+` prints the table) o
 - The flood is of %d bad passwords a second, each another one, and has lasted for a while: at first wrong passwords may take more. Latency is that of %d clients with a key who pause for a millisecond between two requests; CPU time is that of keys
   asked for as fast as they are answered, less what the passwords cost, looked at or not, when they are alone. The figure is the
   median of the rounds. The slowest hundredth has no bar: where hashing, keys and the load keep every core busy, it waits for the system's scheduler.
-- The policy that can't be remembered reads the clock, so it runs on every request. A bar is the most that a ratio may be; %s.
+- The policy that can't be remembered reads the clock, so it runs on every request. RBAC is a list of 20 rules with role, methods and a path's pattern, of which the last fits; *evaluated*, it reads the clock besides. *No
+  policy* is one that is `+"`allow := true`"+`, which reads nothing. A bar is the most that a ratio may be; %s.
 - The load comes from the same machine. Ratios of two runs differ by about a tenth, on a busy machine by more.
 `, page.Machine(), r.settings.rounds, r.settings.requests, r.settings.tokens,
 		r.table(), load.Connections, load.InFlight, load.Connections*load.InFlight, floodRate, load.Connections, "`go run ./bench -enforce` fails beyond it")
