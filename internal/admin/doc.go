@@ -1,3 +1,3 @@
 // Package admin is the admin API: JSON over HTTP and gRPC, defined once in proto/,
-// over the keyring.
+// over the keyring, and over the policy in force.
 package admin

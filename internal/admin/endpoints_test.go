@@ -175,6 +175,13 @@ func TestEndpoints(t *testing.T) {
 		{"GET", "/v1/audit?after=-1", "", 400, "invalid_argument"},
 		{"GET", "/v1/audit?limit=1001", "", 400, "invalid_argument"},
 		{"GET", "/v1/audit/verify", "", 200, `"intact":true`},
+		{"GET", "/v1/policy", "", 200, `"revision":"a"`},
+		{"GET", "/v1/policy?revision=a", "", 400, "invalid_argument"},
+		{"GET", "/v1/policy/revisions", "", 200, `"in_force":true`},
+		{"POST", "/v1/policy/promote", `{"revision":"z"}`, 409, "conflict"},
+		{"POST", "/v1/policy/promote", `{"revision":"b"}`, 200, `"pin":{"over":"a"`},
+		{"POST", "/v1/policy/rollback", `{"revision":"z"}`, 404, "not_found"},
+		{"POST", "/v1/policy/rollback", `{}`, 200, `"revision":"a"`},
 		{"GET", "/v1/openapi.json", "", 200, `"openapi": "3.0.3"`},
 
 		{"GET", "/v1/nothing", "", 404, "not_found"},

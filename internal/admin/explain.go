@@ -21,9 +21,12 @@ func (s *Server) explain(err error, conditional bool) *problem {
 	var p *problem
 	var wrong *keyring.Invalid
 	var document strictyaml.Errors
+	var conflict *Conflict
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &conflict):
+		return &problem{code: codeConflict, detail: conflict.Detail}
 	case errors.As(err, &wrong):
 		return explainInvalid(wrong)
 	case errors.As(err, &document):

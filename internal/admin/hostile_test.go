@@ -24,6 +24,8 @@ func TestWhoMayCall(t *testing.T) {
 		{"viewer", "GET", "/v1/grants/" + grant, ""},
 		{"viewer", "GET", "/v1/plans/gold", ""},
 		{"viewer", "GET", "/v1/export", ""},
+		{"viewer", "GET", "/v1/policy", ""},
+		{"viewer", "GET", "/v1/policy/revisions", ""},
 		{"editor", "POST", "/v1/consumers", `{"name":"new"}`},
 		{"editor", "PATCH", "/v1/consumers/app", `{"display_name":"x"}`},
 		{"editor", "POST", "/v1/consumers/app/disable", ""},
@@ -45,6 +47,8 @@ func TestWhoMayCall(t *testing.T) {
 		{"admin", "GET", "/v1/audit", ""},
 		{"admin", "GET", "/v1/audit/verify", ""},
 		{"admin", "GET", "/v1/instances", ""},
+		{"admin", "POST", "/v1/policy/promote", `{"revision":"b"}`},
+		{"admin", "POST", "/v1/policy/rollback", ""},
 	} {
 		h.refused(401, "unauthenticated", c.method, c.path, c.body, func(r *http.Request) { r.Header.Del("Authorization") })
 		may := false

@@ -29,6 +29,9 @@ func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerI
 	if who.role.rank() < needs(info.FullMethod).rank() {
 		return nil, &problem{code: codePermissionDenied, detail: fmt.Sprintf("this takes the role %s", needs(info.FullMethod))}
 	}
+	if s.options.Keyring == nil && !ofPolicies(info.FullMethod) {
+		return nil, errNoStore()
+	}
 	m, ok := req.(proto.Message)
 	if !ok {
 		return nil, s.internal("no message", fmt.Errorf("%T", req))

@@ -110,7 +110,7 @@ func openOn(t testing.TB, wrap func(consumer.Ledger) consumer.Ledger, change ...
 		t.Fatal(err)
 	}
 	o := admin.Options{
-		Keyring: ring, Hosts: []string{"postern.example"}, Import: documents{}, Now: h.clock.Now, Random: rand.Reader, Logger: logger,
+		Keyring: ring, Hosts: []string{"postern.example"}, Import: documents{}, Policies: &rollouts{inForce: "a"}, Now: h.clock.Now, Random: rand.Reader, Logger: logger,
 		Tokens: []admin.Token{
 			admin.NewToken("vera", admin.RoleViewer, []byte(viewerToken)),
 			admin.NewToken("edgar", admin.RoleEditor, []byte(editorToken)),

@@ -59,6 +59,11 @@ func TestOpenAPITellsTheTruth(t *testing.T) {
 		{"GET", "/v1/instances", ""},
 		{"GET", "/v1/audit", ""},
 		{"GET", "/v1/audit/verify", ""},
+		{"GET", "/v1/policy", ""},
+		{"GET", "/v1/policy/revisions", ""},
+		{"POST", "/v1/policy/promote", `{"revision":"b"}`},
+		{"POST", "/v1/policy/promote", `{"revision":"z"}`},
+		{"POST", "/v1/policy/rollback", "{}"},
 		{"GET", "/v1/keys/nothing", ""},
 		{"POST", "/v1/consumers", `{"name":"no name"}`},
 	} {

@@ -15,7 +15,12 @@ import (
 
 // Options are what the admin API stands on.
 type Options struct {
+	// Keyring is nil where there is no store of consumers: calls about them are
+	// answered so.
 	Keyring *keyring.Keyring
+	// Policies are nil where none is in force, as for who works straight on a
+	// store.
+	Policies Policies
 	// Tokens are those that callers may show. None: nobody may call, but through
 	// Local.
 	Tokens []Token
@@ -46,8 +51,8 @@ const pageKeySize = 32
 
 func (o *Options) complete() error {
 	switch {
-	case o.Keyring == nil || o.Now == nil || o.Logger == nil:
-		return errors.New("the admin API needs a keyring, a clock and a logger")
+	case o.Keyring == nil && o.Policies == nil || o.Now == nil || o.Logger == nil:
+		return errors.New("the admin API needs a keyring or policies, a clock and a logger")
 	case len(o.PageKey) == 0 && o.Random == nil:
 		return errors.New("the admin API needs a page key, or randomness to make one")
 	case len(o.PageKey) == 0:

@@ -4155,11 +4155,11 @@ type AuditRecord struct {
 	Sequence int64                  `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	At       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	Author   *Author                `protobuf:"bytes,4,opt,name=author,proto3" json:"author,omitempty"`
-	// create, update, delete, disable, enable, rotate, revoke or import.
+	// create, update, delete, disable, enable, rotate, revoke, import, promote or rollback.
 	Action string `protobuf:"bytes,5,opt,name=action,proto3" json:"action,omitempty"`
-	// consumer, credential, application, grant or plan.
+	// consumer, credential, application, grant, plan or policy.
 	Kind string `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
-	// Its name or id.
+	// Its name, id or revision.
 	Target string `protobuf:"bytes,7,opt,name=target,proto3" json:"target,omitempty"`
 	// JSON objects without secrets, as text, since the hash is over it.
 	Before string `protobuf:"bytes,8,opt,name=before,proto3" json:"before,omitempty"`
@@ -4336,6 +4336,587 @@ func (x *Author) GetName() string {
 func (x *Author) GetAddress() string {
 	if x != nil {
 		return x.Address
+	}
+	return ""
+}
+
+type GetPolicyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPolicyRequest) Reset() {
+	*x = GetPolicyRequest{}
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPolicyRequest) ProtoMessage() {}
+
+func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
+func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{63}
+}
+
+// The policy of one instance.
+type Policy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The one in force.
+	Revision string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where it came from: "files", "shadow" or "kept".
+	Origin string `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	// What the policy's own files and bundles hold; another one than revision while that is pinned.
+	FilesRevision string `protobuf:"bytes,3,opt,name=files_revision,json=filesRevision,proto3" json:"files_revision,omitempty"`
+	// Why the revision in force is not that of the files; left out: it is.
+	Pin *PolicyPin `protobuf:"bytes,4,opt,name=pin,proto3" json:"pin,omitempty"`
+	// The candidate beside it; left out: none is configured.
+	Shadow *PolicyShadow `protobuf:"bytes,5,opt,name=shadow,proto3" json:"shadow,omitempty"`
+	// Whether revisions are kept here, so that they can be promoted and rolled back to.
+	KeepsRevisions *bool `protobuf:"varint,6,opt,name=keeps_revisions,json=keepsRevisions,proto3,oneof" json:"keeps_revisions,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Policy) Reset() {
+	*x = Policy{}
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy) ProtoMessage() {}
+
+func (x *Policy) ProtoReflect() protoreflect.Message {
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy.ProtoReflect.Descriptor instead.
+func (*Policy) Descriptor() ([]byte, []int) {
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *Policy) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *Policy) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *Policy) GetFilesRevision() string {
+	if x != nil {
+		return x.FilesRevision
+	}
+	return ""
+}
+
+func (x *Policy) GetPin() *PolicyPin {
+	if x != nil {
+		return x.Pin
+	}
+	return nil
+}
+
+func (x *Policy) GetShadow() *PolicyShadow {
+	if x != nil {
+		return x.Shadow
+	}
+	return nil
+}
+
+func (x *Policy) GetKeepsRevisions() bool {
+	if x != nil && x.KeepsRevisions != nil {
+		return *x.KeepsRevisions
+	}
+	return false
+}
+
+// A revision that was promoted or rolled back to.
+type PolicyPin struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It holds as long as the files hold this revision.
+	Over string `protobuf:"bytes,1,opt,name=over,proto3" json:"over,omitempty"`
+	// Who did it, and when.
+	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyPin) Reset() {
+	*x = PolicyPin{}
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyPin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyPin) ProtoMessage() {}
+
+func (x *PolicyPin) ProtoReflect() protoreflect.Message {
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyPin.ProtoReflect.Descriptor instead.
+func (*PolicyPin) Descriptor() ([]byte, []int) {
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *PolicyPin) GetOver() string {
+	if x != nil {
+		return x.Over
+	}
+	return ""
+}
+
+func (x *PolicyPin) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *PolicyPin) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// A candidate that is asked and decides nothing.
+type PolicyShadow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Left out while there is none that can be used.
+	Revision string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Why there is none.
+	Error string `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	// The revision in force that it is compared with.
+	Against string `protobuf:"bytes,3,opt,name=against,proto3" json:"against,omitempty"`
+	// How often it was compared, by how it decided: alike, with the same verdict but other headers, status or body, or otherwise.
+	Same        *int64 `protobuf:"varint,4,opt,name=same,proto3,oneof" json:"same,omitempty"`
+	Changed     *int64 `protobuf:"varint,5,opt,name=changed,proto3,oneof" json:"changed,omitempty"`
+	AllowToDeny *int64 `protobuf:"varint,6,opt,name=allow_to_deny,json=allowToDeny,proto3,oneof" json:"allow_to_deny,omitempty"`
+	DenyToAllow *int64 `protobuf:"varint,7,opt,name=deny_to_allow,json=denyToAllow,proto3,oneof" json:"deny_to_allow,omitempty"`
+	// How often it could not decide, or not in time.
+	Errors   *int64 `protobuf:"varint,8,opt,name=errors,proto3,oneof" json:"errors,omitempty"`
+	Timeouts *int64 `protobuf:"varint,9,opt,name=timeouts,proto3,oneof" json:"timeouts,omitempty"`
+	// How often it was not asked, for want of room.
+	Dropped       *int64 `protobuf:"varint,10,opt,name=dropped,proto3,oneof" json:"dropped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyShadow) Reset() {
+	*x = PolicyShadow{}
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyShadow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyShadow) ProtoMessage() {}
+
+func (x *PolicyShadow) ProtoReflect() protoreflect.Message {
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyShadow.ProtoReflect.Descriptor instead.
+func (*PolicyShadow) Descriptor() ([]byte, []int) {
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *PolicyShadow) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *PolicyShadow) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *PolicyShadow) GetAgainst() string {
+	if x != nil {
+		return x.Against
+	}
+	return ""
+}
+
+func (x *PolicyShadow) GetSame() int64 {
+	if x != nil && x.Same != nil {
+		return *x.Same
+	}
+	return 0
+}
+
+func (x *PolicyShadow) GetChanged() int64 {
+	if x != nil && x.Changed != nil {
+		return *x.Changed
+	}
+	return 0
+}
+
+func (x *PolicyShadow) GetAllowToDeny() int64 {
+	if x != nil && x.AllowToDeny != nil {
+		return *x.AllowToDeny
+	}
+	return 0
+}
+
+func (x *PolicyShadow) GetDenyToAllow() int64 {
+	if x != nil && x.DenyToAllow != nil {
+		return *x.DenyToAllow
+	}
+	return 0
+}
+
+func (x *PolicyShadow) GetErrors() int64 {
+	if x != nil && x.Errors != nil {
+		return *x.Errors
+	}
+	return 0
+}
+
+func (x *PolicyShadow) GetTimeouts() int64 {
+	if x != nil && x.Timeouts != nil {
+		return *x.Timeouts
+	}
+	return 0
+}
+
+func (x *PolicyShadow) GetDropped() int64 {
+	if x != nil && x.Dropped != nil {
+		return *x.Dropped
+	}
+	return 0
+}
+
+type ListPolicyRevisionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPolicyRevisionsRequest) Reset() {
+	*x = ListPolicyRevisionsRequest{}
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPolicyRevisionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPolicyRevisionsRequest) ProtoMessage() {}
+
+func (x *ListPolicyRevisionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPolicyRevisionsRequest.ProtoReflect.Descriptor instead.
+func (*ListPolicyRevisionsRequest) Descriptor() ([]byte, []int) {
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{67}
+}
+
+type ListPolicyRevisionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revisions     []*PolicyRevision      `protobuf:"bytes,1,rep,name=revisions,proto3" json:"revisions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPolicyRevisionsResponse) Reset() {
+	*x = ListPolicyRevisionsResponse{}
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPolicyRevisionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPolicyRevisionsResponse) ProtoMessage() {}
+
+func (x *ListPolicyRevisionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPolicyRevisionsResponse.ProtoReflect.Descriptor instead.
+func (*ListPolicyRevisionsResponse) Descriptor() ([]byte, []int) {
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *ListPolicyRevisionsResponse) GetRevisions() []*PolicyRevision {
+	if x != nil {
+		return x.Revisions
+	}
+	return nil
+}
+
+// A policy that is kept.
+type PolicyRevision struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Revision string                 `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// It is the one in force.
+	InForce *bool `protobuf:"varint,2,opt,name=in_force,json=inForce,proto3,oneof" json:"in_force,omitempty"`
+	// Where it came from: "files", "shadow" or "kept".
+	Origin string `protobuf:"bytes,3,opt,name=origin,proto3" json:"origin,omitempty"`
+	// Who brought it into force; left out: a file changed.
+	By     string                 `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
+	KeptAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=kept_at,json=keptAt,proto3" json:"kept_at,omitempty"`
+	// When it came into force last; left out: it never did.
+	InForceAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=in_force_at,json=inForceAt,proto3" json:"in_force_at,omitempty"`
+	// Of its archive, in bytes.
+	Size          int64 `protobuf:"varint,7,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyRevision) Reset() {
+	*x = PolicyRevision{}
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyRevision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyRevision) ProtoMessage() {}
+
+func (x *PolicyRevision) ProtoReflect() protoreflect.Message {
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyRevision.ProtoReflect.Descriptor instead.
+func (*PolicyRevision) Descriptor() ([]byte, []int) {
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *PolicyRevision) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *PolicyRevision) GetInForce() bool {
+	if x != nil && x.InForce != nil {
+		return *x.InForce
+	}
+	return false
+}
+
+func (x *PolicyRevision) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *PolicyRevision) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *PolicyRevision) GetKeptAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KeptAt
+	}
+	return nil
+}
+
+func (x *PolicyRevision) GetInForceAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.InForceAt
+	}
+	return nil
+}
+
+func (x *PolicyRevision) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+type PromotePolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The candidate's revision that is meant; another one is a conflict. Left out: whichever is the candidate.
+	Revision      string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromotePolicyRequest) Reset() {
+	*x = PromotePolicyRequest{}
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromotePolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromotePolicyRequest) ProtoMessage() {}
+
+func (x *PromotePolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromotePolicyRequest.ProtoReflect.Descriptor instead.
+func (*PromotePolicyRequest) Descriptor() ([]byte, []int) {
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *PromotePolicyRequest) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type RollbackPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A kept revision. Left out: the one that was in force before.
+	Revision      string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackPolicyRequest) Reset() {
+	*x = RollbackPolicyRequest{}
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackPolicyRequest) ProtoMessage() {}
+
+func (x *RollbackPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_postern_admin_v1_admin_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackPolicyRequest.ProtoReflect.Descriptor instead.
+func (*RollbackPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_postern_admin_v1_admin_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *RollbackPolicyRequest) GetRevision() string {
+	if x != nil {
+		return x.Revision
 	}
 	return ""
 }
@@ -4706,7 +5287,57 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"\x04hash\x18\f \x01(\tR\x04hash\"6\n" +
 	"\x06Author\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\aaddress\x18\x02 \x01(\tR\aaddress2\xa1%\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\"\x12\n" +
+	"\x10GetPolicyRequest\"\x8c\x02\n" +
+	"\x06Policy\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision\x12\x16\n" +
+	"\x06origin\x18\x02 \x01(\tR\x06origin\x12%\n" +
+	"\x0efiles_revision\x18\x03 \x01(\tR\rfilesRevision\x12-\n" +
+	"\x03pin\x18\x04 \x01(\v2\x1b.postern.admin.v1.PolicyPinR\x03pin\x126\n" +
+	"\x06shadow\x18\x05 \x01(\v2\x1e.postern.admin.v1.PolicyShadowR\x06shadow\x12,\n" +
+	"\x0fkeeps_revisions\x18\x06 \x01(\bH\x00R\x0ekeepsRevisions\x88\x01\x01B\x12\n" +
+	"\x10_keeps_revisions\"[\n" +
+	"\tPolicyPin\x12\x12\n" +
+	"\x04over\x18\x01 \x01(\tR\x04over\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\x9e\x03\n" +
+	"\fPolicyShadow\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\x12\x18\n" +
+	"\aagainst\x18\x03 \x01(\tR\aagainst\x12\x17\n" +
+	"\x04same\x18\x04 \x01(\x03H\x00R\x04same\x88\x01\x01\x12\x1d\n" +
+	"\achanged\x18\x05 \x01(\x03H\x01R\achanged\x88\x01\x01\x12'\n" +
+	"\rallow_to_deny\x18\x06 \x01(\x03H\x02R\vallowToDeny\x88\x01\x01\x12'\n" +
+	"\rdeny_to_allow\x18\a \x01(\x03H\x03R\vdenyToAllow\x88\x01\x01\x12\x1b\n" +
+	"\x06errors\x18\b \x01(\x03H\x04R\x06errors\x88\x01\x01\x12\x1f\n" +
+	"\btimeouts\x18\t \x01(\x03H\x05R\btimeouts\x88\x01\x01\x12\x1d\n" +
+	"\adropped\x18\n" +
+	" \x01(\x03H\x06R\adropped\x88\x01\x01B\a\n" +
+	"\x05_sameB\n" +
+	"\n" +
+	"\b_changedB\x10\n" +
+	"\x0e_allow_to_denyB\x10\n" +
+	"\x0e_deny_to_allowB\t\n" +
+	"\a_errorsB\v\n" +
+	"\t_timeoutsB\n" +
+	"\n" +
+	"\b_dropped\"\x1c\n" +
+	"\x1aListPolicyRevisionsRequest\"]\n" +
+	"\x1bListPolicyRevisionsResponse\x12>\n" +
+	"\trevisions\x18\x01 \x03(\v2 .postern.admin.v1.PolicyRevisionR\trevisions\"\x86\x02\n" +
+	"\x0ePolicyRevision\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision\x12\x1e\n" +
+	"\bin_force\x18\x02 \x01(\bH\x00R\ainForce\x88\x01\x01\x12\x16\n" +
+	"\x06origin\x18\x03 \x01(\tR\x06origin\x12\x0e\n" +
+	"\x02by\x18\x04 \x01(\tR\x02by\x123\n" +
+	"\akept_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06keptAt\x12:\n" +
+	"\vin_force_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tinForceAt\x12\x12\n" +
+	"\x04size\x18\a \x01(\x03R\x04sizeB\v\n" +
+	"\t_in_force\"2\n" +
+	"\x14PromotePolicyRequest\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision\"3\n" +
+	"\x15RollbackPolicyRequest\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision2\xfa(\n" +
 	"\x05Admin\x12v\n" +
 	"\x0eCreateConsumer\x12'.postern.admin.v1.CreateConsumerRequest\x1a\x1a.postern.admin.v1.Consumer\"\x1f\x82\xd3\xe4\x93\x02\x19:\bconsumer\"\r/v1/consumers\x12m\n" +
 	"\vGetConsumer\x12$.postern.admin.v1.GetConsumerRequest\x1a\x1a.postern.admin.v1.Consumer\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/consumers/{name}\x12w\n" +
@@ -4754,7 +5385,12 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"/v1/export\x12w\n" +
 	"\rListInstances\x12&.postern.admin.v1.ListInstancesRequest\x1a'.postern.admin.v1.ListInstancesResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/instances\x12g\n" +
 	"\tListAudit\x12\".postern.admin.v1.ListAuditRequest\x1a#.postern.admin.v1.ListAuditResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/audit\x12t\n" +
-	"\vVerifyAudit\x12$.postern.admin.v1.VerifyAuditRequest\x1a%.postern.admin.v1.VerifyAuditResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/audit/verifyBAZ?github.com/postern-authz/postern/proto/postern/admin/v1;adminv1b\x06proto3"
+	"\vVerifyAudit\x12$.postern.admin.v1.VerifyAuditRequest\x1a%.postern.admin.v1.VerifyAuditResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/audit/verify\x12]\n" +
+	"\tGetPolicy\x12\".postern.admin.v1.GetPolicyRequest\x1a\x18.postern.admin.v1.Policy\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/policy\x12\x90\x01\n" +
+	"\x13ListPolicyRevisions\x12,.postern.admin.v1.ListPolicyRevisionsRequest\x1a-.postern.admin.v1.ListPolicyRevisionsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/policy/revisions\x12p\n" +
+	"\rPromotePolicy\x12&.postern.admin.v1.PromotePolicyRequest\x1a\x18.postern.admin.v1.Policy\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/policy/promote\x12s\n" +
+	"\x0eRollbackPolicy\x12'.postern.admin.v1.RollbackPolicyRequest\x1a\x18.postern.admin.v1.Policy\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/policy/rollbackBAZ?github.com/postern-authz/postern/proto/postern/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_postern_admin_v1_admin_proto_rawDescOnce sync.Once
@@ -4768,210 +5404,233 @@ func file_postern_admin_v1_admin_proto_rawDescGZIP() []byte {
 	return file_postern_admin_v1_admin_proto_rawDescData
 }
 
-var file_postern_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_postern_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 74)
 var file_postern_admin_v1_admin_proto_goTypes = []any{
-	(*Constraints)(nil),              // 0: postern.admin.v1.Constraints
-	(*Consumer)(nil),                 // 1: postern.admin.v1.Consumer
-	(*CreateConsumerRequest)(nil),    // 2: postern.admin.v1.CreateConsumerRequest
-	(*GetConsumerRequest)(nil),       // 3: postern.admin.v1.GetConsumerRequest
-	(*ListConsumersRequest)(nil),     // 4: postern.admin.v1.ListConsumersRequest
-	(*ListConsumersResponse)(nil),    // 5: postern.admin.v1.ListConsumersResponse
-	(*UpdateConsumerRequest)(nil),    // 6: postern.admin.v1.UpdateConsumerRequest
-	(*DeleteConsumerRequest)(nil),    // 7: postern.admin.v1.DeleteConsumerRequest
-	(*DisableConsumerRequest)(nil),   // 8: postern.admin.v1.DisableConsumerRequest
-	(*EnableConsumerRequest)(nil),    // 9: postern.admin.v1.EnableConsumerRequest
-	(*Credential)(nil),               // 10: postern.admin.v1.Credential
-	(*CreateKeyRequest)(nil),         // 11: postern.admin.v1.CreateKeyRequest
-	(*CreateCredentialRequest)(nil),  // 12: postern.admin.v1.CreateCredentialRequest
-	(*ListKeysRequest)(nil),          // 13: postern.admin.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),         // 14: postern.admin.v1.ListKeysResponse
-	(*ListCredentialsRequest)(nil),   // 15: postern.admin.v1.ListCredentialsRequest
-	(*ListCredentialsResponse)(nil),  // 16: postern.admin.v1.ListCredentialsResponse
-	(*GetCredentialRequest)(nil),     // 17: postern.admin.v1.GetCredentialRequest
-	(*UpdateCredentialRequest)(nil),  // 18: postern.admin.v1.UpdateCredentialRequest
-	(*DeleteCredentialRequest)(nil),  // 19: postern.admin.v1.DeleteCredentialRequest
-	(*RotateKeyRequest)(nil),         // 20: postern.admin.v1.RotateKeyRequest
-	(*RevokeCredentialRequest)(nil),  // 21: postern.admin.v1.RevokeCredentialRequest
-	(*RevokeCredentialResponse)(nil), // 22: postern.admin.v1.RevokeCredentialResponse
-	(*DisableCredentialRequest)(nil), // 23: postern.admin.v1.DisableCredentialRequest
-	(*EnableCredentialRequest)(nil),  // 24: postern.admin.v1.EnableCredentialRequest
-	(*Receipt)(nil),                  // 25: postern.admin.v1.Receipt
-	(*Acknowledgement)(nil),          // 26: postern.admin.v1.Acknowledgement
-	(*Application)(nil),              // 27: postern.admin.v1.Application
-	(*CreateApplicationRequest)(nil), // 28: postern.admin.v1.CreateApplicationRequest
-	(*GetApplicationRequest)(nil),    // 29: postern.admin.v1.GetApplicationRequest
-	(*ListApplicationsRequest)(nil),  // 30: postern.admin.v1.ListApplicationsRequest
-	(*ListApplicationsResponse)(nil), // 31: postern.admin.v1.ListApplicationsResponse
-	(*UpdateApplicationRequest)(nil), // 32: postern.admin.v1.UpdateApplicationRequest
-	(*DeleteApplicationRequest)(nil), // 33: postern.admin.v1.DeleteApplicationRequest
-	(*Grant)(nil),                    // 34: postern.admin.v1.Grant
-	(*CreateGrantRequest)(nil),       // 35: postern.admin.v1.CreateGrantRequest
-	(*GetGrantRequest)(nil),          // 36: postern.admin.v1.GetGrantRequest
-	(*ListGrantsRequest)(nil),        // 37: postern.admin.v1.ListGrantsRequest
-	(*ListGrantsResponse)(nil),       // 38: postern.admin.v1.ListGrantsResponse
-	(*DeleteGrantRequest)(nil),       // 39: postern.admin.v1.DeleteGrantRequest
-	(*Plan)(nil),                     // 40: postern.admin.v1.Plan
-	(*Rate)(nil),                     // 41: postern.admin.v1.Rate
-	(*Quota)(nil),                    // 42: postern.admin.v1.Quota
-	(*CreatePlanRequest)(nil),        // 43: postern.admin.v1.CreatePlanRequest
-	(*GetPlanRequest)(nil),           // 44: postern.admin.v1.GetPlanRequest
-	(*ListPlansRequest)(nil),         // 45: postern.admin.v1.ListPlansRequest
-	(*ListPlansResponse)(nil),        // 46: postern.admin.v1.ListPlansResponse
-	(*UpdatePlanRequest)(nil),        // 47: postern.admin.v1.UpdatePlanRequest
-	(*DeletePlanRequest)(nil),        // 48: postern.admin.v1.DeletePlanRequest
-	(*ImportRequest)(nil),            // 49: postern.admin.v1.ImportRequest
-	(*ImportResponse)(nil),           // 50: postern.admin.v1.ImportResponse
-	(*ImportEntry)(nil),              // 51: postern.admin.v1.ImportEntry
-	(*ExportRequest)(nil),            // 52: postern.admin.v1.ExportRequest
-	(*ExportResponse)(nil),           // 53: postern.admin.v1.ExportResponse
-	(*ListInstancesRequest)(nil),     // 54: postern.admin.v1.ListInstancesRequest
-	(*ListInstancesResponse)(nil),    // 55: postern.admin.v1.ListInstancesResponse
-	(*Instance)(nil),                 // 56: postern.admin.v1.Instance
-	(*ListAuditRequest)(nil),         // 57: postern.admin.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),        // 58: postern.admin.v1.ListAuditResponse
-	(*VerifyAuditRequest)(nil),       // 59: postern.admin.v1.VerifyAuditRequest
-	(*VerifyAuditResponse)(nil),      // 60: postern.admin.v1.VerifyAuditResponse
-	(*AuditRecord)(nil),              // 61: postern.admin.v1.AuditRecord
-	(*Author)(nil),                   // 62: postern.admin.v1.Author
-	nil,                              // 63: postern.admin.v1.Consumer.LabelsEntry
-	nil,                              // 64: postern.admin.v1.Application.LabelsEntry
-	(*structpb.Struct)(nil),          // 65: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),    // 66: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),    // 67: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),            // 68: google.protobuf.Empty
+	(*Constraints)(nil),                 // 0: postern.admin.v1.Constraints
+	(*Consumer)(nil),                    // 1: postern.admin.v1.Consumer
+	(*CreateConsumerRequest)(nil),       // 2: postern.admin.v1.CreateConsumerRequest
+	(*GetConsumerRequest)(nil),          // 3: postern.admin.v1.GetConsumerRequest
+	(*ListConsumersRequest)(nil),        // 4: postern.admin.v1.ListConsumersRequest
+	(*ListConsumersResponse)(nil),       // 5: postern.admin.v1.ListConsumersResponse
+	(*UpdateConsumerRequest)(nil),       // 6: postern.admin.v1.UpdateConsumerRequest
+	(*DeleteConsumerRequest)(nil),       // 7: postern.admin.v1.DeleteConsumerRequest
+	(*DisableConsumerRequest)(nil),      // 8: postern.admin.v1.DisableConsumerRequest
+	(*EnableConsumerRequest)(nil),       // 9: postern.admin.v1.EnableConsumerRequest
+	(*Credential)(nil),                  // 10: postern.admin.v1.Credential
+	(*CreateKeyRequest)(nil),            // 11: postern.admin.v1.CreateKeyRequest
+	(*CreateCredentialRequest)(nil),     // 12: postern.admin.v1.CreateCredentialRequest
+	(*ListKeysRequest)(nil),             // 13: postern.admin.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),            // 14: postern.admin.v1.ListKeysResponse
+	(*ListCredentialsRequest)(nil),      // 15: postern.admin.v1.ListCredentialsRequest
+	(*ListCredentialsResponse)(nil),     // 16: postern.admin.v1.ListCredentialsResponse
+	(*GetCredentialRequest)(nil),        // 17: postern.admin.v1.GetCredentialRequest
+	(*UpdateCredentialRequest)(nil),     // 18: postern.admin.v1.UpdateCredentialRequest
+	(*DeleteCredentialRequest)(nil),     // 19: postern.admin.v1.DeleteCredentialRequest
+	(*RotateKeyRequest)(nil),            // 20: postern.admin.v1.RotateKeyRequest
+	(*RevokeCredentialRequest)(nil),     // 21: postern.admin.v1.RevokeCredentialRequest
+	(*RevokeCredentialResponse)(nil),    // 22: postern.admin.v1.RevokeCredentialResponse
+	(*DisableCredentialRequest)(nil),    // 23: postern.admin.v1.DisableCredentialRequest
+	(*EnableCredentialRequest)(nil),     // 24: postern.admin.v1.EnableCredentialRequest
+	(*Receipt)(nil),                     // 25: postern.admin.v1.Receipt
+	(*Acknowledgement)(nil),             // 26: postern.admin.v1.Acknowledgement
+	(*Application)(nil),                 // 27: postern.admin.v1.Application
+	(*CreateApplicationRequest)(nil),    // 28: postern.admin.v1.CreateApplicationRequest
+	(*GetApplicationRequest)(nil),       // 29: postern.admin.v1.GetApplicationRequest
+	(*ListApplicationsRequest)(nil),     // 30: postern.admin.v1.ListApplicationsRequest
+	(*ListApplicationsResponse)(nil),    // 31: postern.admin.v1.ListApplicationsResponse
+	(*UpdateApplicationRequest)(nil),    // 32: postern.admin.v1.UpdateApplicationRequest
+	(*DeleteApplicationRequest)(nil),    // 33: postern.admin.v1.DeleteApplicationRequest
+	(*Grant)(nil),                       // 34: postern.admin.v1.Grant
+	(*CreateGrantRequest)(nil),          // 35: postern.admin.v1.CreateGrantRequest
+	(*GetGrantRequest)(nil),             // 36: postern.admin.v1.GetGrantRequest
+	(*ListGrantsRequest)(nil),           // 37: postern.admin.v1.ListGrantsRequest
+	(*ListGrantsResponse)(nil),          // 38: postern.admin.v1.ListGrantsResponse
+	(*DeleteGrantRequest)(nil),          // 39: postern.admin.v1.DeleteGrantRequest
+	(*Plan)(nil),                        // 40: postern.admin.v1.Plan
+	(*Rate)(nil),                        // 41: postern.admin.v1.Rate
+	(*Quota)(nil),                       // 42: postern.admin.v1.Quota
+	(*CreatePlanRequest)(nil),           // 43: postern.admin.v1.CreatePlanRequest
+	(*GetPlanRequest)(nil),              // 44: postern.admin.v1.GetPlanRequest
+	(*ListPlansRequest)(nil),            // 45: postern.admin.v1.ListPlansRequest
+	(*ListPlansResponse)(nil),           // 46: postern.admin.v1.ListPlansResponse
+	(*UpdatePlanRequest)(nil),           // 47: postern.admin.v1.UpdatePlanRequest
+	(*DeletePlanRequest)(nil),           // 48: postern.admin.v1.DeletePlanRequest
+	(*ImportRequest)(nil),               // 49: postern.admin.v1.ImportRequest
+	(*ImportResponse)(nil),              // 50: postern.admin.v1.ImportResponse
+	(*ImportEntry)(nil),                 // 51: postern.admin.v1.ImportEntry
+	(*ExportRequest)(nil),               // 52: postern.admin.v1.ExportRequest
+	(*ExportResponse)(nil),              // 53: postern.admin.v1.ExportResponse
+	(*ListInstancesRequest)(nil),        // 54: postern.admin.v1.ListInstancesRequest
+	(*ListInstancesResponse)(nil),       // 55: postern.admin.v1.ListInstancesResponse
+	(*Instance)(nil),                    // 56: postern.admin.v1.Instance
+	(*ListAuditRequest)(nil),            // 57: postern.admin.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),           // 58: postern.admin.v1.ListAuditResponse
+	(*VerifyAuditRequest)(nil),          // 59: postern.admin.v1.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),         // 60: postern.admin.v1.VerifyAuditResponse
+	(*AuditRecord)(nil),                 // 61: postern.admin.v1.AuditRecord
+	(*Author)(nil),                      // 62: postern.admin.v1.Author
+	(*GetPolicyRequest)(nil),            // 63: postern.admin.v1.GetPolicyRequest
+	(*Policy)(nil),                      // 64: postern.admin.v1.Policy
+	(*PolicyPin)(nil),                   // 65: postern.admin.v1.PolicyPin
+	(*PolicyShadow)(nil),                // 66: postern.admin.v1.PolicyShadow
+	(*ListPolicyRevisionsRequest)(nil),  // 67: postern.admin.v1.ListPolicyRevisionsRequest
+	(*ListPolicyRevisionsResponse)(nil), // 68: postern.admin.v1.ListPolicyRevisionsResponse
+	(*PolicyRevision)(nil),              // 69: postern.admin.v1.PolicyRevision
+	(*PromotePolicyRequest)(nil),        // 70: postern.admin.v1.PromotePolicyRequest
+	(*RollbackPolicyRequest)(nil),       // 71: postern.admin.v1.RollbackPolicyRequest
+	nil,                                 // 72: postern.admin.v1.Consumer.LabelsEntry
+	nil,                                 // 73: postern.admin.v1.Application.LabelsEntry
+	(*structpb.Struct)(nil),             // 74: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),       // 75: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),       // 76: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),               // 77: google.protobuf.Empty
 }
 var file_postern_admin_v1_admin_proto_depIdxs = []int32{
-	63, // 0: postern.admin.v1.Consumer.labels:type_name -> postern.admin.v1.Consumer.LabelsEntry
-	65, // 1: postern.admin.v1.Consumer.attributes:type_name -> google.protobuf.Struct
+	72, // 0: postern.admin.v1.Consumer.labels:type_name -> postern.admin.v1.Consumer.LabelsEntry
+	74, // 1: postern.admin.v1.Consumer.attributes:type_name -> google.protobuf.Struct
 	0,  // 2: postern.admin.v1.Consumer.constraints:type_name -> postern.admin.v1.Constraints
-	66, // 3: postern.admin.v1.Consumer.created_at:type_name -> google.protobuf.Timestamp
-	66, // 4: postern.admin.v1.Consumer.updated_at:type_name -> google.protobuf.Timestamp
+	75, // 3: postern.admin.v1.Consumer.created_at:type_name -> google.protobuf.Timestamp
+	75, // 4: postern.admin.v1.Consumer.updated_at:type_name -> google.protobuf.Timestamp
 	1,  // 5: postern.admin.v1.CreateConsumerRequest.consumer:type_name -> postern.admin.v1.Consumer
 	1,  // 6: postern.admin.v1.ListConsumersResponse.consumers:type_name -> postern.admin.v1.Consumer
 	1,  // 7: postern.admin.v1.UpdateConsumerRequest.consumer:type_name -> postern.admin.v1.Consumer
-	67, // 8: postern.admin.v1.UpdateConsumerRequest.update_mask:type_name -> google.protobuf.FieldMask
-	66, // 9: postern.admin.v1.Credential.expires_at:type_name -> google.protobuf.Timestamp
+	76, // 8: postern.admin.v1.UpdateConsumerRequest.update_mask:type_name -> google.protobuf.FieldMask
+	75, // 9: postern.admin.v1.Credential.expires_at:type_name -> google.protobuf.Timestamp
 	0,  // 10: postern.admin.v1.Credential.constraints:type_name -> postern.admin.v1.Constraints
-	66, // 11: postern.admin.v1.Credential.revoked_at:type_name -> google.protobuf.Timestamp
-	66, // 12: postern.admin.v1.Credential.last_used_at:type_name -> google.protobuf.Timestamp
-	66, // 13: postern.admin.v1.Credential.created_at:type_name -> google.protobuf.Timestamp
-	66, // 14: postern.admin.v1.Credential.updated_at:type_name -> google.protobuf.Timestamp
+	75, // 11: postern.admin.v1.Credential.revoked_at:type_name -> google.protobuf.Timestamp
+	75, // 12: postern.admin.v1.Credential.last_used_at:type_name -> google.protobuf.Timestamp
+	75, // 13: postern.admin.v1.Credential.created_at:type_name -> google.protobuf.Timestamp
+	75, // 14: postern.admin.v1.Credential.updated_at:type_name -> google.protobuf.Timestamp
 	10, // 15: postern.admin.v1.CreateKeyRequest.key:type_name -> postern.admin.v1.Credential
 	10, // 16: postern.admin.v1.CreateCredentialRequest.credential:type_name -> postern.admin.v1.Credential
 	10, // 17: postern.admin.v1.ListKeysResponse.keys:type_name -> postern.admin.v1.Credential
 	10, // 18: postern.admin.v1.ListCredentialsResponse.credentials:type_name -> postern.admin.v1.Credential
 	10, // 19: postern.admin.v1.UpdateCredentialRequest.credential:type_name -> postern.admin.v1.Credential
-	67, // 20: postern.admin.v1.UpdateCredentialRequest.update_mask:type_name -> google.protobuf.FieldMask
-	66, // 21: postern.admin.v1.RotateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	76, // 20: postern.admin.v1.UpdateCredentialRequest.update_mask:type_name -> google.protobuf.FieldMask
+	75, // 21: postern.admin.v1.RotateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
 	10, // 22: postern.admin.v1.RevokeCredentialResponse.credential:type_name -> postern.admin.v1.Credential
 	25, // 23: postern.admin.v1.RevokeCredentialResponse.receipt:type_name -> postern.admin.v1.Receipt
 	26, // 24: postern.admin.v1.Receipt.instances:type_name -> postern.admin.v1.Acknowledgement
-	64, // 25: postern.admin.v1.Application.labels:type_name -> postern.admin.v1.Application.LabelsEntry
-	66, // 26: postern.admin.v1.Application.created_at:type_name -> google.protobuf.Timestamp
-	66, // 27: postern.admin.v1.Application.updated_at:type_name -> google.protobuf.Timestamp
+	73, // 25: postern.admin.v1.Application.labels:type_name -> postern.admin.v1.Application.LabelsEntry
+	75, // 26: postern.admin.v1.Application.created_at:type_name -> google.protobuf.Timestamp
+	75, // 27: postern.admin.v1.Application.updated_at:type_name -> google.protobuf.Timestamp
 	27, // 28: postern.admin.v1.CreateApplicationRequest.application:type_name -> postern.admin.v1.Application
 	27, // 29: postern.admin.v1.ListApplicationsResponse.applications:type_name -> postern.admin.v1.Application
 	27, // 30: postern.admin.v1.UpdateApplicationRequest.application:type_name -> postern.admin.v1.Application
-	67, // 31: postern.admin.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
-	66, // 32: postern.admin.v1.Grant.expires_at:type_name -> google.protobuf.Timestamp
+	76, // 31: postern.admin.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	75, // 32: postern.admin.v1.Grant.expires_at:type_name -> google.protobuf.Timestamp
 	0,  // 33: postern.admin.v1.Grant.constraints:type_name -> postern.admin.v1.Constraints
-	66, // 34: postern.admin.v1.Grant.created_at:type_name -> google.protobuf.Timestamp
+	75, // 34: postern.admin.v1.Grant.created_at:type_name -> google.protobuf.Timestamp
 	34, // 35: postern.admin.v1.CreateGrantRequest.grant:type_name -> postern.admin.v1.Grant
 	34, // 36: postern.admin.v1.ListGrantsResponse.grants:type_name -> postern.admin.v1.Grant
 	41, // 37: postern.admin.v1.Plan.rates:type_name -> postern.admin.v1.Rate
 	42, // 38: postern.admin.v1.Plan.quotas:type_name -> postern.admin.v1.Quota
-	66, // 39: postern.admin.v1.Plan.created_at:type_name -> google.protobuf.Timestamp
-	66, // 40: postern.admin.v1.Plan.updated_at:type_name -> google.protobuf.Timestamp
+	75, // 39: postern.admin.v1.Plan.created_at:type_name -> google.protobuf.Timestamp
+	75, // 40: postern.admin.v1.Plan.updated_at:type_name -> google.protobuf.Timestamp
 	40, // 41: postern.admin.v1.CreatePlanRequest.plan:type_name -> postern.admin.v1.Plan
 	40, // 42: postern.admin.v1.ListPlansResponse.plans:type_name -> postern.admin.v1.Plan
 	40, // 43: postern.admin.v1.UpdatePlanRequest.plan:type_name -> postern.admin.v1.Plan
-	67, // 44: postern.admin.v1.UpdatePlanRequest.update_mask:type_name -> google.protobuf.FieldMask
+	76, // 44: postern.admin.v1.UpdatePlanRequest.update_mask:type_name -> google.protobuf.FieldMask
 	51, // 45: postern.admin.v1.ImportResponse.entries:type_name -> postern.admin.v1.ImportEntry
 	56, // 46: postern.admin.v1.ListInstancesResponse.instances:type_name -> postern.admin.v1.Instance
-	66, // 47: postern.admin.v1.Instance.started_at:type_name -> google.protobuf.Timestamp
-	66, // 48: postern.admin.v1.Instance.last_seen_at:type_name -> google.protobuf.Timestamp
+	75, // 47: postern.admin.v1.Instance.started_at:type_name -> google.protobuf.Timestamp
+	75, // 48: postern.admin.v1.Instance.last_seen_at:type_name -> google.protobuf.Timestamp
 	61, // 49: postern.admin.v1.ListAuditResponse.records:type_name -> postern.admin.v1.AuditRecord
-	66, // 50: postern.admin.v1.AuditRecord.at:type_name -> google.protobuf.Timestamp
+	75, // 50: postern.admin.v1.AuditRecord.at:type_name -> google.protobuf.Timestamp
 	62, // 51: postern.admin.v1.AuditRecord.author:type_name -> postern.admin.v1.Author
-	2,  // 52: postern.admin.v1.Admin.CreateConsumer:input_type -> postern.admin.v1.CreateConsumerRequest
-	3,  // 53: postern.admin.v1.Admin.GetConsumer:input_type -> postern.admin.v1.GetConsumerRequest
-	4,  // 54: postern.admin.v1.Admin.ListConsumers:input_type -> postern.admin.v1.ListConsumersRequest
-	6,  // 55: postern.admin.v1.Admin.UpdateConsumer:input_type -> postern.admin.v1.UpdateConsumerRequest
-	7,  // 56: postern.admin.v1.Admin.DeleteConsumer:input_type -> postern.admin.v1.DeleteConsumerRequest
-	8,  // 57: postern.admin.v1.Admin.DisableConsumer:input_type -> postern.admin.v1.DisableConsumerRequest
-	9,  // 58: postern.admin.v1.Admin.EnableConsumer:input_type -> postern.admin.v1.EnableConsumerRequest
-	11, // 59: postern.admin.v1.Admin.CreateKey:input_type -> postern.admin.v1.CreateKeyRequest
-	12, // 60: postern.admin.v1.Admin.CreateCredential:input_type -> postern.admin.v1.CreateCredentialRequest
-	13, // 61: postern.admin.v1.Admin.ListKeys:input_type -> postern.admin.v1.ListKeysRequest
-	15, // 62: postern.admin.v1.Admin.ListCredentials:input_type -> postern.admin.v1.ListCredentialsRequest
-	17, // 63: postern.admin.v1.Admin.GetCredential:input_type -> postern.admin.v1.GetCredentialRequest
-	18, // 64: postern.admin.v1.Admin.UpdateCredential:input_type -> postern.admin.v1.UpdateCredentialRequest
-	19, // 65: postern.admin.v1.Admin.DeleteCredential:input_type -> postern.admin.v1.DeleteCredentialRequest
-	20, // 66: postern.admin.v1.Admin.RotateKey:input_type -> postern.admin.v1.RotateKeyRequest
-	21, // 67: postern.admin.v1.Admin.RevokeCredential:input_type -> postern.admin.v1.RevokeCredentialRequest
-	23, // 68: postern.admin.v1.Admin.DisableCredential:input_type -> postern.admin.v1.DisableCredentialRequest
-	24, // 69: postern.admin.v1.Admin.EnableCredential:input_type -> postern.admin.v1.EnableCredentialRequest
-	28, // 70: postern.admin.v1.Admin.CreateApplication:input_type -> postern.admin.v1.CreateApplicationRequest
-	29, // 71: postern.admin.v1.Admin.GetApplication:input_type -> postern.admin.v1.GetApplicationRequest
-	30, // 72: postern.admin.v1.Admin.ListApplications:input_type -> postern.admin.v1.ListApplicationsRequest
-	32, // 73: postern.admin.v1.Admin.UpdateApplication:input_type -> postern.admin.v1.UpdateApplicationRequest
-	33, // 74: postern.admin.v1.Admin.DeleteApplication:input_type -> postern.admin.v1.DeleteApplicationRequest
-	35, // 75: postern.admin.v1.Admin.CreateGrant:input_type -> postern.admin.v1.CreateGrantRequest
-	36, // 76: postern.admin.v1.Admin.GetGrant:input_type -> postern.admin.v1.GetGrantRequest
-	37, // 77: postern.admin.v1.Admin.ListGrants:input_type -> postern.admin.v1.ListGrantsRequest
-	39, // 78: postern.admin.v1.Admin.DeleteGrant:input_type -> postern.admin.v1.DeleteGrantRequest
-	43, // 79: postern.admin.v1.Admin.CreatePlan:input_type -> postern.admin.v1.CreatePlanRequest
-	44, // 80: postern.admin.v1.Admin.GetPlan:input_type -> postern.admin.v1.GetPlanRequest
-	45, // 81: postern.admin.v1.Admin.ListPlans:input_type -> postern.admin.v1.ListPlansRequest
-	47, // 82: postern.admin.v1.Admin.UpdatePlan:input_type -> postern.admin.v1.UpdatePlanRequest
-	48, // 83: postern.admin.v1.Admin.DeletePlan:input_type -> postern.admin.v1.DeletePlanRequest
-	49, // 84: postern.admin.v1.Admin.Import:input_type -> postern.admin.v1.ImportRequest
-	52, // 85: postern.admin.v1.Admin.Export:input_type -> postern.admin.v1.ExportRequest
-	54, // 86: postern.admin.v1.Admin.ListInstances:input_type -> postern.admin.v1.ListInstancesRequest
-	57, // 87: postern.admin.v1.Admin.ListAudit:input_type -> postern.admin.v1.ListAuditRequest
-	59, // 88: postern.admin.v1.Admin.VerifyAudit:input_type -> postern.admin.v1.VerifyAuditRequest
-	1,  // 89: postern.admin.v1.Admin.CreateConsumer:output_type -> postern.admin.v1.Consumer
-	1,  // 90: postern.admin.v1.Admin.GetConsumer:output_type -> postern.admin.v1.Consumer
-	5,  // 91: postern.admin.v1.Admin.ListConsumers:output_type -> postern.admin.v1.ListConsumersResponse
-	1,  // 92: postern.admin.v1.Admin.UpdateConsumer:output_type -> postern.admin.v1.Consumer
-	68, // 93: postern.admin.v1.Admin.DeleteConsumer:output_type -> google.protobuf.Empty
-	1,  // 94: postern.admin.v1.Admin.DisableConsumer:output_type -> postern.admin.v1.Consumer
-	1,  // 95: postern.admin.v1.Admin.EnableConsumer:output_type -> postern.admin.v1.Consumer
-	10, // 96: postern.admin.v1.Admin.CreateKey:output_type -> postern.admin.v1.Credential
-	10, // 97: postern.admin.v1.Admin.CreateCredential:output_type -> postern.admin.v1.Credential
-	14, // 98: postern.admin.v1.Admin.ListKeys:output_type -> postern.admin.v1.ListKeysResponse
-	16, // 99: postern.admin.v1.Admin.ListCredentials:output_type -> postern.admin.v1.ListCredentialsResponse
-	10, // 100: postern.admin.v1.Admin.GetCredential:output_type -> postern.admin.v1.Credential
-	10, // 101: postern.admin.v1.Admin.UpdateCredential:output_type -> postern.admin.v1.Credential
-	68, // 102: postern.admin.v1.Admin.DeleteCredential:output_type -> google.protobuf.Empty
-	10, // 103: postern.admin.v1.Admin.RotateKey:output_type -> postern.admin.v1.Credential
-	22, // 104: postern.admin.v1.Admin.RevokeCredential:output_type -> postern.admin.v1.RevokeCredentialResponse
-	10, // 105: postern.admin.v1.Admin.DisableCredential:output_type -> postern.admin.v1.Credential
-	10, // 106: postern.admin.v1.Admin.EnableCredential:output_type -> postern.admin.v1.Credential
-	27, // 107: postern.admin.v1.Admin.CreateApplication:output_type -> postern.admin.v1.Application
-	27, // 108: postern.admin.v1.Admin.GetApplication:output_type -> postern.admin.v1.Application
-	31, // 109: postern.admin.v1.Admin.ListApplications:output_type -> postern.admin.v1.ListApplicationsResponse
-	27, // 110: postern.admin.v1.Admin.UpdateApplication:output_type -> postern.admin.v1.Application
-	68, // 111: postern.admin.v1.Admin.DeleteApplication:output_type -> google.protobuf.Empty
-	34, // 112: postern.admin.v1.Admin.CreateGrant:output_type -> postern.admin.v1.Grant
-	34, // 113: postern.admin.v1.Admin.GetGrant:output_type -> postern.admin.v1.Grant
-	38, // 114: postern.admin.v1.Admin.ListGrants:output_type -> postern.admin.v1.ListGrantsResponse
-	68, // 115: postern.admin.v1.Admin.DeleteGrant:output_type -> google.protobuf.Empty
-	40, // 116: postern.admin.v1.Admin.CreatePlan:output_type -> postern.admin.v1.Plan
-	40, // 117: postern.admin.v1.Admin.GetPlan:output_type -> postern.admin.v1.Plan
-	46, // 118: postern.admin.v1.Admin.ListPlans:output_type -> postern.admin.v1.ListPlansResponse
-	40, // 119: postern.admin.v1.Admin.UpdatePlan:output_type -> postern.admin.v1.Plan
-	68, // 120: postern.admin.v1.Admin.DeletePlan:output_type -> google.protobuf.Empty
-	50, // 121: postern.admin.v1.Admin.Import:output_type -> postern.admin.v1.ImportResponse
-	53, // 122: postern.admin.v1.Admin.Export:output_type -> postern.admin.v1.ExportResponse
-	55, // 123: postern.admin.v1.Admin.ListInstances:output_type -> postern.admin.v1.ListInstancesResponse
-	58, // 124: postern.admin.v1.Admin.ListAudit:output_type -> postern.admin.v1.ListAuditResponse
-	60, // 125: postern.admin.v1.Admin.VerifyAudit:output_type -> postern.admin.v1.VerifyAuditResponse
-	89, // [89:126] is the sub-list for method output_type
-	52, // [52:89] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	65, // 52: postern.admin.v1.Policy.pin:type_name -> postern.admin.v1.PolicyPin
+	66, // 53: postern.admin.v1.Policy.shadow:type_name -> postern.admin.v1.PolicyShadow
+	75, // 54: postern.admin.v1.PolicyPin.at:type_name -> google.protobuf.Timestamp
+	69, // 55: postern.admin.v1.ListPolicyRevisionsResponse.revisions:type_name -> postern.admin.v1.PolicyRevision
+	75, // 56: postern.admin.v1.PolicyRevision.kept_at:type_name -> google.protobuf.Timestamp
+	75, // 57: postern.admin.v1.PolicyRevision.in_force_at:type_name -> google.protobuf.Timestamp
+	2,  // 58: postern.admin.v1.Admin.CreateConsumer:input_type -> postern.admin.v1.CreateConsumerRequest
+	3,  // 59: postern.admin.v1.Admin.GetConsumer:input_type -> postern.admin.v1.GetConsumerRequest
+	4,  // 60: postern.admin.v1.Admin.ListConsumers:input_type -> postern.admin.v1.ListConsumersRequest
+	6,  // 61: postern.admin.v1.Admin.UpdateConsumer:input_type -> postern.admin.v1.UpdateConsumerRequest
+	7,  // 62: postern.admin.v1.Admin.DeleteConsumer:input_type -> postern.admin.v1.DeleteConsumerRequest
+	8,  // 63: postern.admin.v1.Admin.DisableConsumer:input_type -> postern.admin.v1.DisableConsumerRequest
+	9,  // 64: postern.admin.v1.Admin.EnableConsumer:input_type -> postern.admin.v1.EnableConsumerRequest
+	11, // 65: postern.admin.v1.Admin.CreateKey:input_type -> postern.admin.v1.CreateKeyRequest
+	12, // 66: postern.admin.v1.Admin.CreateCredential:input_type -> postern.admin.v1.CreateCredentialRequest
+	13, // 67: postern.admin.v1.Admin.ListKeys:input_type -> postern.admin.v1.ListKeysRequest
+	15, // 68: postern.admin.v1.Admin.ListCredentials:input_type -> postern.admin.v1.ListCredentialsRequest
+	17, // 69: postern.admin.v1.Admin.GetCredential:input_type -> postern.admin.v1.GetCredentialRequest
+	18, // 70: postern.admin.v1.Admin.UpdateCredential:input_type -> postern.admin.v1.UpdateCredentialRequest
+	19, // 71: postern.admin.v1.Admin.DeleteCredential:input_type -> postern.admin.v1.DeleteCredentialRequest
+	20, // 72: postern.admin.v1.Admin.RotateKey:input_type -> postern.admin.v1.RotateKeyRequest
+	21, // 73: postern.admin.v1.Admin.RevokeCredential:input_type -> postern.admin.v1.RevokeCredentialRequest
+	23, // 74: postern.admin.v1.Admin.DisableCredential:input_type -> postern.admin.v1.DisableCredentialRequest
+	24, // 75: postern.admin.v1.Admin.EnableCredential:input_type -> postern.admin.v1.EnableCredentialRequest
+	28, // 76: postern.admin.v1.Admin.CreateApplication:input_type -> postern.admin.v1.CreateApplicationRequest
+	29, // 77: postern.admin.v1.Admin.GetApplication:input_type -> postern.admin.v1.GetApplicationRequest
+	30, // 78: postern.admin.v1.Admin.ListApplications:input_type -> postern.admin.v1.ListApplicationsRequest
+	32, // 79: postern.admin.v1.Admin.UpdateApplication:input_type -> postern.admin.v1.UpdateApplicationRequest
+	33, // 80: postern.admin.v1.Admin.DeleteApplication:input_type -> postern.admin.v1.DeleteApplicationRequest
+	35, // 81: postern.admin.v1.Admin.CreateGrant:input_type -> postern.admin.v1.CreateGrantRequest
+	36, // 82: postern.admin.v1.Admin.GetGrant:input_type -> postern.admin.v1.GetGrantRequest
+	37, // 83: postern.admin.v1.Admin.ListGrants:input_type -> postern.admin.v1.ListGrantsRequest
+	39, // 84: postern.admin.v1.Admin.DeleteGrant:input_type -> postern.admin.v1.DeleteGrantRequest
+	43, // 85: postern.admin.v1.Admin.CreatePlan:input_type -> postern.admin.v1.CreatePlanRequest
+	44, // 86: postern.admin.v1.Admin.GetPlan:input_type -> postern.admin.v1.GetPlanRequest
+	45, // 87: postern.admin.v1.Admin.ListPlans:input_type -> postern.admin.v1.ListPlansRequest
+	47, // 88: postern.admin.v1.Admin.UpdatePlan:input_type -> postern.admin.v1.UpdatePlanRequest
+	48, // 89: postern.admin.v1.Admin.DeletePlan:input_type -> postern.admin.v1.DeletePlanRequest
+	49, // 90: postern.admin.v1.Admin.Import:input_type -> postern.admin.v1.ImportRequest
+	52, // 91: postern.admin.v1.Admin.Export:input_type -> postern.admin.v1.ExportRequest
+	54, // 92: postern.admin.v1.Admin.ListInstances:input_type -> postern.admin.v1.ListInstancesRequest
+	57, // 93: postern.admin.v1.Admin.ListAudit:input_type -> postern.admin.v1.ListAuditRequest
+	59, // 94: postern.admin.v1.Admin.VerifyAudit:input_type -> postern.admin.v1.VerifyAuditRequest
+	63, // 95: postern.admin.v1.Admin.GetPolicy:input_type -> postern.admin.v1.GetPolicyRequest
+	67, // 96: postern.admin.v1.Admin.ListPolicyRevisions:input_type -> postern.admin.v1.ListPolicyRevisionsRequest
+	70, // 97: postern.admin.v1.Admin.PromotePolicy:input_type -> postern.admin.v1.PromotePolicyRequest
+	71, // 98: postern.admin.v1.Admin.RollbackPolicy:input_type -> postern.admin.v1.RollbackPolicyRequest
+	1,  // 99: postern.admin.v1.Admin.CreateConsumer:output_type -> postern.admin.v1.Consumer
+	1,  // 100: postern.admin.v1.Admin.GetConsumer:output_type -> postern.admin.v1.Consumer
+	5,  // 101: postern.admin.v1.Admin.ListConsumers:output_type -> postern.admin.v1.ListConsumersResponse
+	1,  // 102: postern.admin.v1.Admin.UpdateConsumer:output_type -> postern.admin.v1.Consumer
+	77, // 103: postern.admin.v1.Admin.DeleteConsumer:output_type -> google.protobuf.Empty
+	1,  // 104: postern.admin.v1.Admin.DisableConsumer:output_type -> postern.admin.v1.Consumer
+	1,  // 105: postern.admin.v1.Admin.EnableConsumer:output_type -> postern.admin.v1.Consumer
+	10, // 106: postern.admin.v1.Admin.CreateKey:output_type -> postern.admin.v1.Credential
+	10, // 107: postern.admin.v1.Admin.CreateCredential:output_type -> postern.admin.v1.Credential
+	14, // 108: postern.admin.v1.Admin.ListKeys:output_type -> postern.admin.v1.ListKeysResponse
+	16, // 109: postern.admin.v1.Admin.ListCredentials:output_type -> postern.admin.v1.ListCredentialsResponse
+	10, // 110: postern.admin.v1.Admin.GetCredential:output_type -> postern.admin.v1.Credential
+	10, // 111: postern.admin.v1.Admin.UpdateCredential:output_type -> postern.admin.v1.Credential
+	77, // 112: postern.admin.v1.Admin.DeleteCredential:output_type -> google.protobuf.Empty
+	10, // 113: postern.admin.v1.Admin.RotateKey:output_type -> postern.admin.v1.Credential
+	22, // 114: postern.admin.v1.Admin.RevokeCredential:output_type -> postern.admin.v1.RevokeCredentialResponse
+	10, // 115: postern.admin.v1.Admin.DisableCredential:output_type -> postern.admin.v1.Credential
+	10, // 116: postern.admin.v1.Admin.EnableCredential:output_type -> postern.admin.v1.Credential
+	27, // 117: postern.admin.v1.Admin.CreateApplication:output_type -> postern.admin.v1.Application
+	27, // 118: postern.admin.v1.Admin.GetApplication:output_type -> postern.admin.v1.Application
+	31, // 119: postern.admin.v1.Admin.ListApplications:output_type -> postern.admin.v1.ListApplicationsResponse
+	27, // 120: postern.admin.v1.Admin.UpdateApplication:output_type -> postern.admin.v1.Application
+	77, // 121: postern.admin.v1.Admin.DeleteApplication:output_type -> google.protobuf.Empty
+	34, // 122: postern.admin.v1.Admin.CreateGrant:output_type -> postern.admin.v1.Grant
+	34, // 123: postern.admin.v1.Admin.GetGrant:output_type -> postern.admin.v1.Grant
+	38, // 124: postern.admin.v1.Admin.ListGrants:output_type -> postern.admin.v1.ListGrantsResponse
+	77, // 125: postern.admin.v1.Admin.DeleteGrant:output_type -> google.protobuf.Empty
+	40, // 126: postern.admin.v1.Admin.CreatePlan:output_type -> postern.admin.v1.Plan
+	40, // 127: postern.admin.v1.Admin.GetPlan:output_type -> postern.admin.v1.Plan
+	46, // 128: postern.admin.v1.Admin.ListPlans:output_type -> postern.admin.v1.ListPlansResponse
+	40, // 129: postern.admin.v1.Admin.UpdatePlan:output_type -> postern.admin.v1.Plan
+	77, // 130: postern.admin.v1.Admin.DeletePlan:output_type -> google.protobuf.Empty
+	50, // 131: postern.admin.v1.Admin.Import:output_type -> postern.admin.v1.ImportResponse
+	53, // 132: postern.admin.v1.Admin.Export:output_type -> postern.admin.v1.ExportResponse
+	55, // 133: postern.admin.v1.Admin.ListInstances:output_type -> postern.admin.v1.ListInstancesResponse
+	58, // 134: postern.admin.v1.Admin.ListAudit:output_type -> postern.admin.v1.ListAuditResponse
+	60, // 135: postern.admin.v1.Admin.VerifyAudit:output_type -> postern.admin.v1.VerifyAuditResponse
+	64, // 136: postern.admin.v1.Admin.GetPolicy:output_type -> postern.admin.v1.Policy
+	68, // 137: postern.admin.v1.Admin.ListPolicyRevisions:output_type -> postern.admin.v1.ListPolicyRevisionsResponse
+	64, // 138: postern.admin.v1.Admin.PromotePolicy:output_type -> postern.admin.v1.Policy
+	64, // 139: postern.admin.v1.Admin.RollbackPolicy:output_type -> postern.admin.v1.Policy
+	99, // [99:140] is the sub-list for method output_type
+	58, // [58:99] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_postern_admin_v1_admin_proto_init() }
@@ -4987,13 +5646,16 @@ func file_postern_admin_v1_admin_proto_init() {
 	file_postern_admin_v1_admin_proto_msgTypes[50].OneofWrappers = []any{}
 	file_postern_admin_v1_admin_proto_msgTypes[56].OneofWrappers = []any{}
 	file_postern_admin_v1_admin_proto_msgTypes[60].OneofWrappers = []any{}
+	file_postern_admin_v1_admin_proto_msgTypes[64].OneofWrappers = []any{}
+	file_postern_admin_v1_admin_proto_msgTypes[66].OneofWrappers = []any{}
+	file_postern_admin_v1_admin_proto_msgTypes[69].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_postern_admin_v1_admin_proto_rawDesc), len(file_postern_admin_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   65,
+			NumMessages:   74,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

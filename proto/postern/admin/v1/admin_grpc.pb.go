@@ -26,43 +26,47 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Admin_CreateConsumer_FullMethodName    = "/postern.admin.v1.Admin/CreateConsumer"
-	Admin_GetConsumer_FullMethodName       = "/postern.admin.v1.Admin/GetConsumer"
-	Admin_ListConsumers_FullMethodName     = "/postern.admin.v1.Admin/ListConsumers"
-	Admin_UpdateConsumer_FullMethodName    = "/postern.admin.v1.Admin/UpdateConsumer"
-	Admin_DeleteConsumer_FullMethodName    = "/postern.admin.v1.Admin/DeleteConsumer"
-	Admin_DisableConsumer_FullMethodName   = "/postern.admin.v1.Admin/DisableConsumer"
-	Admin_EnableConsumer_FullMethodName    = "/postern.admin.v1.Admin/EnableConsumer"
-	Admin_CreateKey_FullMethodName         = "/postern.admin.v1.Admin/CreateKey"
-	Admin_CreateCredential_FullMethodName  = "/postern.admin.v1.Admin/CreateCredential"
-	Admin_ListKeys_FullMethodName          = "/postern.admin.v1.Admin/ListKeys"
-	Admin_ListCredentials_FullMethodName   = "/postern.admin.v1.Admin/ListCredentials"
-	Admin_GetCredential_FullMethodName     = "/postern.admin.v1.Admin/GetCredential"
-	Admin_UpdateCredential_FullMethodName  = "/postern.admin.v1.Admin/UpdateCredential"
-	Admin_DeleteCredential_FullMethodName  = "/postern.admin.v1.Admin/DeleteCredential"
-	Admin_RotateKey_FullMethodName         = "/postern.admin.v1.Admin/RotateKey"
-	Admin_RevokeCredential_FullMethodName  = "/postern.admin.v1.Admin/RevokeCredential"
-	Admin_DisableCredential_FullMethodName = "/postern.admin.v1.Admin/DisableCredential"
-	Admin_EnableCredential_FullMethodName  = "/postern.admin.v1.Admin/EnableCredential"
-	Admin_CreateApplication_FullMethodName = "/postern.admin.v1.Admin/CreateApplication"
-	Admin_GetApplication_FullMethodName    = "/postern.admin.v1.Admin/GetApplication"
-	Admin_ListApplications_FullMethodName  = "/postern.admin.v1.Admin/ListApplications"
-	Admin_UpdateApplication_FullMethodName = "/postern.admin.v1.Admin/UpdateApplication"
-	Admin_DeleteApplication_FullMethodName = "/postern.admin.v1.Admin/DeleteApplication"
-	Admin_CreateGrant_FullMethodName       = "/postern.admin.v1.Admin/CreateGrant"
-	Admin_GetGrant_FullMethodName          = "/postern.admin.v1.Admin/GetGrant"
-	Admin_ListGrants_FullMethodName        = "/postern.admin.v1.Admin/ListGrants"
-	Admin_DeleteGrant_FullMethodName       = "/postern.admin.v1.Admin/DeleteGrant"
-	Admin_CreatePlan_FullMethodName        = "/postern.admin.v1.Admin/CreatePlan"
-	Admin_GetPlan_FullMethodName           = "/postern.admin.v1.Admin/GetPlan"
-	Admin_ListPlans_FullMethodName         = "/postern.admin.v1.Admin/ListPlans"
-	Admin_UpdatePlan_FullMethodName        = "/postern.admin.v1.Admin/UpdatePlan"
-	Admin_DeletePlan_FullMethodName        = "/postern.admin.v1.Admin/DeletePlan"
-	Admin_Import_FullMethodName            = "/postern.admin.v1.Admin/Import"
-	Admin_Export_FullMethodName            = "/postern.admin.v1.Admin/Export"
-	Admin_ListInstances_FullMethodName     = "/postern.admin.v1.Admin/ListInstances"
-	Admin_ListAudit_FullMethodName         = "/postern.admin.v1.Admin/ListAudit"
-	Admin_VerifyAudit_FullMethodName       = "/postern.admin.v1.Admin/VerifyAudit"
+	Admin_CreateConsumer_FullMethodName      = "/postern.admin.v1.Admin/CreateConsumer"
+	Admin_GetConsumer_FullMethodName         = "/postern.admin.v1.Admin/GetConsumer"
+	Admin_ListConsumers_FullMethodName       = "/postern.admin.v1.Admin/ListConsumers"
+	Admin_UpdateConsumer_FullMethodName      = "/postern.admin.v1.Admin/UpdateConsumer"
+	Admin_DeleteConsumer_FullMethodName      = "/postern.admin.v1.Admin/DeleteConsumer"
+	Admin_DisableConsumer_FullMethodName     = "/postern.admin.v1.Admin/DisableConsumer"
+	Admin_EnableConsumer_FullMethodName      = "/postern.admin.v1.Admin/EnableConsumer"
+	Admin_CreateKey_FullMethodName           = "/postern.admin.v1.Admin/CreateKey"
+	Admin_CreateCredential_FullMethodName    = "/postern.admin.v1.Admin/CreateCredential"
+	Admin_ListKeys_FullMethodName            = "/postern.admin.v1.Admin/ListKeys"
+	Admin_ListCredentials_FullMethodName     = "/postern.admin.v1.Admin/ListCredentials"
+	Admin_GetCredential_FullMethodName       = "/postern.admin.v1.Admin/GetCredential"
+	Admin_UpdateCredential_FullMethodName    = "/postern.admin.v1.Admin/UpdateCredential"
+	Admin_DeleteCredential_FullMethodName    = "/postern.admin.v1.Admin/DeleteCredential"
+	Admin_RotateKey_FullMethodName           = "/postern.admin.v1.Admin/RotateKey"
+	Admin_RevokeCredential_FullMethodName    = "/postern.admin.v1.Admin/RevokeCredential"
+	Admin_DisableCredential_FullMethodName   = "/postern.admin.v1.Admin/DisableCredential"
+	Admin_EnableCredential_FullMethodName    = "/postern.admin.v1.Admin/EnableCredential"
+	Admin_CreateApplication_FullMethodName   = "/postern.admin.v1.Admin/CreateApplication"
+	Admin_GetApplication_FullMethodName      = "/postern.admin.v1.Admin/GetApplication"
+	Admin_ListApplications_FullMethodName    = "/postern.admin.v1.Admin/ListApplications"
+	Admin_UpdateApplication_FullMethodName   = "/postern.admin.v1.Admin/UpdateApplication"
+	Admin_DeleteApplication_FullMethodName   = "/postern.admin.v1.Admin/DeleteApplication"
+	Admin_CreateGrant_FullMethodName         = "/postern.admin.v1.Admin/CreateGrant"
+	Admin_GetGrant_FullMethodName            = "/postern.admin.v1.Admin/GetGrant"
+	Admin_ListGrants_FullMethodName          = "/postern.admin.v1.Admin/ListGrants"
+	Admin_DeleteGrant_FullMethodName         = "/postern.admin.v1.Admin/DeleteGrant"
+	Admin_CreatePlan_FullMethodName          = "/postern.admin.v1.Admin/CreatePlan"
+	Admin_GetPlan_FullMethodName             = "/postern.admin.v1.Admin/GetPlan"
+	Admin_ListPlans_FullMethodName           = "/postern.admin.v1.Admin/ListPlans"
+	Admin_UpdatePlan_FullMethodName          = "/postern.admin.v1.Admin/UpdatePlan"
+	Admin_DeletePlan_FullMethodName          = "/postern.admin.v1.Admin/DeletePlan"
+	Admin_Import_FullMethodName              = "/postern.admin.v1.Admin/Import"
+	Admin_Export_FullMethodName              = "/postern.admin.v1.Admin/Export"
+	Admin_ListInstances_FullMethodName       = "/postern.admin.v1.Admin/ListInstances"
+	Admin_ListAudit_FullMethodName           = "/postern.admin.v1.Admin/ListAudit"
+	Admin_VerifyAudit_FullMethodName         = "/postern.admin.v1.Admin/VerifyAudit"
+	Admin_GetPolicy_FullMethodName           = "/postern.admin.v1.Admin/GetPolicy"
+	Admin_ListPolicyRevisions_FullMethodName = "/postern.admin.v1.Admin/ListPolicyRevisions"
+	Admin_PromotePolicy_FullMethodName       = "/postern.admin.v1.Admin/PromotePolicy"
+	Admin_RollbackPolicy_FullMethodName      = "/postern.admin.v1.Admin/RollbackPolicy"
 )
 
 // AdminClient is the client API for Admin service.
@@ -145,6 +149,14 @@ type AdminClient interface {
 	ListAudit(ctx context.Context, in *ListAuditRequest, opts ...grpc.CallOption) (*ListAuditResponse, error)
 	// Walk the whole audit chain, and tell where it ends.
 	VerifyAudit(ctx context.Context, in *VerifyAuditRequest, opts ...grpc.CallOption) (*VerifyAuditResponse, error)
+	// Tell which policy is in force at this instance, and how its candidate does beside it.
+	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*Policy, error)
+	// List the revisions of policy that are kept at this instance, the one that came into force last first.
+	ListPolicyRevisions(ctx context.Context, in *ListPolicyRevisionsRequest, opts ...grpc.CallOption) (*ListPolicyRevisionsResponse, error)
+	// Put the candidate in force at this instance. It is in force before the answer, and until the policy's own files change.
+	PromotePolicy(ctx context.Context, in *PromotePolicyRequest, opts ...grpc.CallOption) (*Policy, error)
+	// Put the revision before the one in force, or one that is kept, in force at this instance: before the answer, and until the policy's own files change.
+	RollbackPolicy(ctx context.Context, in *RollbackPolicyRequest, opts ...grpc.CallOption) (*Policy, error)
 }
 
 type adminClient struct {
@@ -525,6 +537,46 @@ func (c *adminClient) VerifyAudit(ctx context.Context, in *VerifyAuditRequest, o
 	return out, nil
 }
 
+func (c *adminClient) GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*Policy, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Policy)
+	err := c.cc.Invoke(ctx, Admin_GetPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminClient) ListPolicyRevisions(ctx context.Context, in *ListPolicyRevisionsRequest, opts ...grpc.CallOption) (*ListPolicyRevisionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPolicyRevisionsResponse)
+	err := c.cc.Invoke(ctx, Admin_ListPolicyRevisions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminClient) PromotePolicy(ctx context.Context, in *PromotePolicyRequest, opts ...grpc.CallOption) (*Policy, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Policy)
+	err := c.cc.Invoke(ctx, Admin_PromotePolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminClient) RollbackPolicy(ctx context.Context, in *RollbackPolicyRequest, opts ...grpc.CallOption) (*Policy, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Policy)
+	err := c.cc.Invoke(ctx, Admin_RollbackPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServer is the server API for Admin service.
 // All implementations must embed UnimplementedAdminServer
 // for forward compatibility.
@@ -605,6 +657,14 @@ type AdminServer interface {
 	ListAudit(context.Context, *ListAuditRequest) (*ListAuditResponse, error)
 	// Walk the whole audit chain, and tell where it ends.
 	VerifyAudit(context.Context, *VerifyAuditRequest) (*VerifyAuditResponse, error)
+	// Tell which policy is in force at this instance, and how its candidate does beside it.
+	GetPolicy(context.Context, *GetPolicyRequest) (*Policy, error)
+	// List the revisions of policy that are kept at this instance, the one that came into force last first.
+	ListPolicyRevisions(context.Context, *ListPolicyRevisionsRequest) (*ListPolicyRevisionsResponse, error)
+	// Put the candidate in force at this instance. It is in force before the answer, and until the policy's own files change.
+	PromotePolicy(context.Context, *PromotePolicyRequest) (*Policy, error)
+	// Put the revision before the one in force, or one that is kept, in force at this instance: before the answer, and until the policy's own files change.
+	RollbackPolicy(context.Context, *RollbackPolicyRequest) (*Policy, error)
 	mustEmbedUnimplementedAdminServer()
 }
 
@@ -725,6 +785,18 @@ func (UnimplementedAdminServer) ListAudit(context.Context, *ListAuditRequest) (*
 }
 func (UnimplementedAdminServer) VerifyAudit(context.Context, *VerifyAuditRequest) (*VerifyAuditResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifyAudit not implemented")
+}
+func (UnimplementedAdminServer) GetPolicy(context.Context, *GetPolicyRequest) (*Policy, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPolicy not implemented")
+}
+func (UnimplementedAdminServer) ListPolicyRevisions(context.Context, *ListPolicyRevisionsRequest) (*ListPolicyRevisionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPolicyRevisions not implemented")
+}
+func (UnimplementedAdminServer) PromotePolicy(context.Context, *PromotePolicyRequest) (*Policy, error) {
+	return nil, status.Error(codes.Unimplemented, "method PromotePolicy not implemented")
+}
+func (UnimplementedAdminServer) RollbackPolicy(context.Context, *RollbackPolicyRequest) (*Policy, error) {
+	return nil, status.Error(codes.Unimplemented, "method RollbackPolicy not implemented")
 }
 func (UnimplementedAdminServer) mustEmbedUnimplementedAdminServer() {}
 func (UnimplementedAdminServer) testEmbeddedByValue()               {}
@@ -1413,6 +1485,78 @@ func _Admin_VerifyAudit_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Admin_GetPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).GetPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_GetPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).GetPolicy(ctx, req.(*GetPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Admin_ListPolicyRevisions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPolicyRevisionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).ListPolicyRevisions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_ListPolicyRevisions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).ListPolicyRevisions(ctx, req.(*ListPolicyRevisionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Admin_PromotePolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PromotePolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).PromotePolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_PromotePolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).PromotePolicy(ctx, req.(*PromotePolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Admin_RollbackPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RollbackPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).RollbackPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_RollbackPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).RollbackPolicy(ctx, req.(*RollbackPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Admin_ServiceDesc is the grpc.ServiceDesc for Admin service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1567,6 +1711,22 @@ var Admin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "VerifyAudit",
 			Handler:    _Admin_VerifyAudit_Handler,
+		},
+		{
+			MethodName: "GetPolicy",
+			Handler:    _Admin_GetPolicy_Handler,
+		},
+		{
+			MethodName: "ListPolicyRevisions",
+			Handler:    _Admin_ListPolicyRevisions_Handler,
+		},
+		{
+			MethodName: "PromotePolicy",
+			Handler:    _Admin_PromotePolicy_Handler,
+		},
+		{
+			MethodName: "RollbackPolicy",
+			Handler:    _Admin_RollbackPolicy_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
