@@ -69,7 +69,7 @@ func TestReportComparesWithTheFloor(t *testing.T) {
 		{testCase: testCase{name: "within", floor: grpcFloor, bar: 2}, turns: []cost{{cpu: 2, allocations: 15}, {cpu: 3, allocations: 15}}},
 		{testCase: testCase{name: "no bar", floor: grpcFloor}, turns: []cost{{cpu: 9, allocations: 1}, {cpu: 9, allocations: 1}}},
 	}
-	r := newReport(settings{rounds: 2}, results, []floodRound{{median: 1.1, late: 4, cpu: 0.5}})
+	r := newReport(settings{rounds: 2}, results, []floodRound{{median: 1.1, late: 4, cpu: 0.5}}, nil)
 	want := row{name: "within", floor: grpcFloor, bar: 2, cpu: 5.0 / 3, least: 1.5, most: 2, allocations: 1.5, each: 15}
 	if len(r.rows) != 2 || r.rows[0] != want {
 		t.Fatalf("got %+v, want %+v", r.rows, want)
@@ -81,7 +81,7 @@ func TestReportComparesWithTheFloor(t *testing.T) {
 		{testCase: testCase{name: grpcFloor}, turns: []cost{{cpu: 1}}},
 		{testCase: testCase{name: noPolicy, floor: grpcFloor}, turns: []cost{{cpu: 2}}},
 		{testCase: testCase{name: "remembered", floor: noPolicy, bar: 1.15}, turns: []cost{{cpu: 2.4}}},
-	}, []floodRound{{}}); len(r.rows) != 2 || r.rows[1].cpu != 1.2 || r.within() || !strings.Contains(r.table(), "> 1.15") {
+	}, []floodRound{{}}, nil); len(r.rows) != 2 || r.rows[1].cpu != 1.2 || r.within() || !strings.Contains(r.table(), "> 1.15") {
 		t.Errorf("a case beside one that is no floor: %+v\n%s", r.rows, r.table())
 	}
 	for _, text := range []string{r.table(), r.page()} {
@@ -109,12 +109,37 @@ func TestFloodHasBars(t *testing.T) {
 		{[]floodRound{{median: 1, cpu: math.NaN()}}, false},
 		{nil, false},
 	} {
-		if r := newReport(settings{}, nil, tt.rounds); r.within() != tt.within {
+		if r := newReport(settings{}, nil, tt.rounds, nil); r.within() != tt.within {
 			t.Errorf("%+v: within is %v, want %v", tt.rounds, r.within(), tt.within)
 		}
 	}
 	if took := []time.Duration{1e9, 2e9, 3e9}; at(took, 0.5) != 2 || at(took, 0.99) != 2 || at(took, 1) != 3 {
 		t.Error("the parts of sorted times are others")
+	}
+}
+
+func TestEditsHaveABar(t *testing.T) {
+	for _, tt := range []struct {
+		took   []time.Duration
+		within bool
+	}{
+		{[]time.Duration{editBar}, true},
+		{[]time.Duration{editBar + 1}, false},
+		{nil, false},
+	} {
+		if within := editsWithin([]*editKind{{took: tt.took}}); within != tt.within {
+			t.Errorf("%v: within is %v", tt.took, within)
+		}
+	}
+	dir := t.TempDir()
+	for _, kind := range editKinds() {
+		path := filepath.Join(dir, "many.rego")
+		if err := kind.save(path, manyPolicy(7)); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := os.ReadFile(path); err != nil || strings.Count(string(text), "granted if") != manyRules+1 || !strings.Contains(string(text), `"x-edit": "7"`) {
+			t.Errorf("%s: %v", kind.name, err)
+		}
 	}
 }
 

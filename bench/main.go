@@ -27,8 +27,8 @@ import (
 
 // settings are how long the run is and what it ends in.
 type settings struct {
-	rounds, requests, tokens, keys int
-	write, enforce                 bool
+	rounds, requests, tokens, keys, edits int
+	write, enforce                        bool
 }
 
 func main() { os.Exit(exitCode()) }
@@ -55,11 +55,12 @@ func readSettings() settings {
 	flag.IntVar(&s.requests, "requests", 20_000, "requests in a turn")
 	flag.IntVar(&s.tokens, "tokens", 5_000, "requests in a turn of the case that needs a new token for each")
 	flag.IntVar(&s.keys, "keys", 6_000, "requests with a key in a turn beside the flood of passwords")
+	flag.IntVar(&s.edits, "edits", 100, "edits of a policy, of each kind")
 	flag.BoolVar(&s.write, "write", false, "write its part of bench/REPORT.md")
 	flag.BoolVar(&s.enforce, "enforce", false, "exit with 1 when a ratio is beyond its bar")
 	flag.Parse()
 	if *short {
-		s.rounds, s.requests, s.tokens, s.keys = 2, 2_000, 500, 1_000
+		s.rounds, s.requests, s.tokens, s.keys, s.edits = 2, 2_000, 500, 1_000, 5
 	}
 	return s
 }
@@ -96,7 +97,11 @@ func run(ctx context.Context, s settings, out, progress io.Writer) (within bool,
 	if err != nil {
 		return false, fmt.Errorf("a flood of passwords: %w\n%s", err, servers.lastWords())
 	}
-	report := newReport(s, results, floods)
+	edits, err := edited(ctx, s, root, dir, progress)
+	if err != nil {
+		return false, fmt.Errorf("edits under traffic: %w", err)
+	}
+	report := newReport(s, results, floods, edits)
 	fmt.Fprint(out, report.table())
 	if s.write {
 		err = page.Replace(filepath.Join(root, "bench", "REPORT.md"), "go run ./bench", report.page())
