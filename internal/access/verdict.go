@@ -30,6 +30,9 @@ type Verdict struct {
 
 	// Reason is why; its code is CodeAllowed on an allow.
 	Reason Reason
+	// DryRun is why policy denied a request that is allowed all the same, because
+	// policy is on a dry run. Its code is empty otherwise.
+	DryRun Reason
 	// Status is the HTTP status for the client on a denial or fault.
 	Status int
 	// Body is the whole body of a denial or fault, with its ContentType.

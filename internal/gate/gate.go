@@ -112,10 +112,13 @@ func (h *hearing) hear(ctx context.Context) access.Verdict {
 	if err != nil {
 		return h.undecided(err)
 	}
-	if !decision.Allowed {
-		return h.denyByPolicy(&decision)
+	switch {
+	case decision.Allowed:
+		return h.allow(ctx, &decision)
+	case h.rules.DryRun:
+		return h.waive(ctx, &decision)
 	}
-	return h.allow(ctx, &decision)
+	return h.denyByPolicy(&decision)
 }
 
 // undecided is for a question that policy did not answer. What it could not

@@ -78,6 +78,7 @@ type situation struct {
 	vouch    gate.Assertion
 	forward  []access.Kind
 	stale    func() time.Duration
+	dryRun   bool
 }
 
 func ordinary() situation {
@@ -103,7 +104,7 @@ func (s *situation) check(t *testing.T) access.Verdict {
 	rules, err := gate.NewRules(gate.Config{
 		Revision: "r1", Routes: []gate.Route{s.route}, Policy: &s.policy, Managed: managed,
 		Authenticators: []gate.Authenticator{s.key, s.jwt}, CredentialHeaders: []string{"x-api-key", "authorization"},
-		Assertion: s.vouch, Forward: s.forward, Staleness: s.stale,
+		Assertion: s.vouch, Forward: s.forward, Staleness: s.stale, DryRun: s.dryRun,
 	})
 	if err != nil {
 		t.Fatal(err)

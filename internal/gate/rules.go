@@ -24,7 +24,10 @@ type Config struct {
 	// there is none but files. It is called by many goroutines at once.
 	Staleness func() time.Duration
 	Policy    Policy
-	Managed   []ManagedHeader
+	// DryRun lets through what policy denies, and says so in the verdict. All else
+	// that speaks against a request still does.
+	DryRun  bool
+	Managed []ManagedHeader
 	// Assertion vouches for the identity in a managed header of its own; its
 	// zero value vouches for nothing.
 	Assertion Assertion
