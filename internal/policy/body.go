@@ -25,8 +25,8 @@ const maxFormParts = 1000
 
 // parsedBody is the body by its content type, null when there is none, when it
 // is of another type, or when the gateway passed only a part of it.
-func parsedBody(s sink, k key, q *gate.Question, _ *reads) error {
-	truncated, err := truncation(q.Request)
+func (d *descriptors) parsedBody(s sink, k key, q *gate.Question, _ *reads) error {
+	truncated, err := d.truncation(q.Request)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func parsedBody(s sink, k key, q *gate.Question, _ *reads) error {
 		s.null(k)
 		return nil
 	}
-	body, err := parseBody(q.Request)
+	body, err := d.parseBody(q.Request)
 	if err != nil {
 		return err
 	}
@@ -44,8 +44,8 @@ func parsedBody(s sink, k key, q *gate.Question, _ *reads) error {
 	return nil
 }
 
-func truncatedBody(s sink, k key, q *gate.Question, _ *reads) error {
-	truncated, err := truncation(q.Request)
+func (d *descriptors) truncatedBody(s sink, k key, q *gate.Question, _ *reads) error {
+	truncated, err := d.truncation(q.Request)
 	if err == nil {
 		s.flag(k, truncated)
 	}
@@ -53,10 +53,15 @@ func truncatedBody(s sink, k key, q *gate.Question, _ *reads) error {
 }
 
 // truncation reports whether the gateway passed a part of the body only: by
-// its word, or because more was announced of a body that is parsed.
-func truncation(r *access.Request) (bool, error) {
+// its word, or because more was announced of a body that is parsed. Of gRPC a
+// frame announces the message.
+func (d *descriptors) truncation(r *access.Request) (bool, error) {
 	if r.BodyTruncated {
 		return true, nil
+	}
+	if isGRPC(r) {
+		call, err := d.call(r)
+		return call.truncated, err
 	}
 	announced, found := header(r, "content-length")
 	if !found || len(r.Body) == 0 || parserOf(r) == nil {
@@ -69,15 +74,24 @@ func truncation(r *access.Request) (bool, error) {
 	return n > int64(len(r.Body)), nil
 }
 
-func parseBody(r *access.Request) (any, error) {
+func (d *descriptors) parseBody(r *access.Request) (any, error) {
+	if isGRPC(r) {
+		return d.parseGRPC(r)
+	}
 	if parse := parserOf(r); parse != nil {
 		return parse(r)
 	}
 	return nil, nil
 }
 
+// isGRPC looks for the content type as OPA-Envoy does: after JSON's.
+func isGRPC(r *access.Request) bool {
+	contentType, _ := header(r, "content-type")
+	return strings.Contains(contentType, "application/grpc") && !strings.Contains(contentType, "application/json")
+}
+
 // parserOf finds the parser of a content type, by containment as OPA-Envoy
-// does. Of gRPC messages nothing is parsed.
+// does.
 func parserOf(r *access.Request) func(*access.Request) (any, error) {
 	contentType, _ := header(r, "content-type")
 	switch {

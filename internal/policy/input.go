@@ -11,7 +11,8 @@ import (
 
 // inputFields is policy's input, whole: OPA-Envoy's, which is a CheckRequest
 // in protojson with what it parsed from it, and Postern's own words beside it.
-func inputFields() *field {
+// Descriptors tell what gRPC messages hold; nil: nothing is told of them.
+func inputFields(d *descriptors) *field {
 	return &field{name: "input", fields: []field{
 		{name: "attributes", fields: []field{
 			{name: "source", fields: peerFields(func(q *gate.Question) *access.Peer { return &q.Request.Source })},
@@ -31,8 +32,8 @@ func inputFields() *field {
 		}},
 		{name: "parsed_path", write: parsedPath},
 		{name: "parsed_query", write: parsedQuery},
-		{name: "parsed_body", write: parsedBody, varies: true},
-		{name: "truncated_body", write: truncatedBody},
+		{name: "parsed_body", write: d.parsedBody, varies: true},
+		{name: "truncated_body", write: d.truncatedBody},
 		{name: "source_principal", write: filled(func(q *gate.Question) string { return q.Request.Source.Principal })},
 
 		{name: "consumer", fields: consumerFields(), null: anonymous},

@@ -1,7 +1,7 @@
 package policy
 
 // InputNames lists the fields of the input that hold a value, by dotted path.
-func InputNames() []string { return namesOf(inputFields().fields, "") }
+func InputNames() []string { return namesOf(inputFields(nil).fields, "") }
 
 func namesOf(fields []field, at string) (names []string) {
 	for i := range fields {

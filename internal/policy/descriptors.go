@@ -1,0 +1,145 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// maxDescriptorBytes bounds a descriptor set: far above all of Google's APIs.
+const maxDescriptorBytes = 64 << 20
+
+// descriptors say what the messages of gRPC methods are made of. A nil one
+// knows none.
+type descriptors struct {
+	files *protoregistry.Files
+	types *messageTypes
+	// revision names the content of the file.
+	revision string
+	file     string
+}
+
+// describe reads a FileDescriptorSet (protoc --include_imports
+// --descriptor_set_out). Without a path there is none.
+func (c *content) describe(path string) *Problem {
+	if path == "" {
+		return nil
+	}
+	content, err := readBounded(path, maxDescriptorBytes)
+	if err != nil {
+		return &Problem{File: path, Text: "the descriptor set can't be read: " + err.Error()}
+	}
+	files, err := parseDescriptors(content)
+	if err != nil {
+		return &Problem{File: path, Text: err.Error()}
+	}
+	sum := sha256.Sum256(content)
+	c.descriptors = &descriptors{files: files, types: &messageTypes{own: dynamicpb.NewTypes(files)}, revision: hex.EncodeToString(sum[:16]), file: path}
+	return nil
+}
+
+func readBounded(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path) //nolint:gosec // the operator's own configuration names it
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, bare(err)
+	case !info.Mode().IsRegular():
+		return nil, errors.New("this is no regular file")
+	}
+	content, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, bare(err)
+	}
+	if int64(len(content)) > limit {
+		return nil, errors.New("it is larger than 64 MiB")
+	}
+	return content, nil
+}
+
+// bare leaves out the path, which stands before the problem already.
+func bare(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+func parseDescriptors(content []byte) (*protoregistry.Files, error) {
+	set := &descriptorpb.FileDescriptorSet{}
+	if err := proto.Unmarshal(content, set); err != nil || len(set.GetFile()) == 0 {
+		return nil, errors.New("this is no descriptor set; want what protoc --include_imports --descriptor_set_out=FILE writes")
+	}
+	files, err := protodesc.NewFiles(set)
+	if err != nil {
+		return nil, errors.New("the descriptor set is not whole (protoc --include_imports): " + strings.TrimSpace(strings.TrimPrefix(err.Error(), "proto:")))
+	}
+	return files, nil
+}
+
+// name is the revision of the descriptors, empty for none.
+func (d *descriptors) name() string {
+	if d == nil {
+		return ""
+	}
+	return d.revision
+}
+
+// input is what a method takes; nil where that is not known, or is a stream of
+// messages, of which the first does not tell what the others ask for.
+func (d *descriptors) input(service, method string) protoreflect.MessageDescriptor {
+	found, err := d.files.FindDescriptorByName(protoreflect.FullName(service))
+	if err != nil {
+		return nil
+	}
+	described, isService := found.(protoreflect.ServiceDescriptor)
+	if !isService {
+		return nil
+	}
+	m := described.Methods().ByName(protoreflect.Name(method))
+	if m == nil || m.IsStreamingClient() {
+		return nil
+	}
+	return m.Input()
+}
+
+// messageTypes finds what an Any holds: a message of the descriptor set, or one
+// of protobuf's own. It knows no extensions, as OPA-Envoy doesn't.
+type messageTypes struct{ own *dynamicpb.Types }
+
+func (t *messageTypes) FindMessageByName(name protoreflect.FullName) (protoreflect.MessageType, error) {
+	if found, err := t.own.FindMessageByName(name); err == nil {
+		return found, nil
+	}
+	if !strings.HasPrefix(string(name), "google.protobuf.") {
+		return nil, protoregistry.NotFound
+	}
+	return protoregistry.GlobalTypes.FindMessageByName(name)
+}
+
+func (t *messageTypes) FindMessageByURL(url string) (protoreflect.MessageType, error) {
+	return t.FindMessageByName(protoreflect.FullName(url[strings.LastIndexByte(url, '/')+1:]))
+}
+
+func (t *messageTypes) FindExtensionByName(protoreflect.FullName) (protoreflect.ExtensionType, error) {
+	return nil, protoregistry.NotFound
+}
+
+func (t *messageTypes) FindExtensionByNumber(protoreflect.FullName, protoreflect.FieldNumber) (protoreflect.ExtensionType, error) {
+	return nil, protoregistry.NotFound
+}
