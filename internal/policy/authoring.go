@@ -49,7 +49,7 @@ type Probe struct {
 // decision. Its error is why the input can't be given to policy.
 func (s *Snapshot) Probe(q *gate.Question) (*Probe, error) {
 	input := newDocument()
-	all := selectParts(inputFields(), everything())
+	all := selectParts(inputFields(s.descriptors), everything())
 	if err := all.write(input, q); err != nil {
 		return nil, unfit(err)
 	}

@@ -52,7 +52,7 @@ func TestProblems(t *testing.T) {
 		"an empty file":        {map[string]string{"authz.rego": ""}, []string{"authz.rego"}},
 		"data cut in two":      {merged(module("allow := true"), map[string]string{"data.json": `{"a": `}), []string{"data.json"}},
 		"data that is no map":  {merged(module("allow := true"), map[string]string{"data.yaml": "[1]"}), []string{"data.yaml: document must be of type object"}},
-		"data twice":           {merged(module("allow := true"), map[string]string{"a.json": `{"a": 1}`, "b.json": `{"a": 2}`}), []string{"b.json: merge error"}},
+		"data twice":           {merged(module("allow := true"), map[string]string{"a.json": `{"a": 1}`, "b.json": `{"a": 2}`}), []string{"b.json: data.a is defined here and in a.json"}},
 		"data where a rule is": {merged(module("allow := true"), map[string]string{"postern/authz/data.json": `{"allow": true}`}), []string{"authz.rego:5: rego_compile_error"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,10 +28,12 @@ type entrypoint struct {
 	surprised atomic.Bool
 	// keyed begins every key: the revision and the name.
 	keyed []byte
+	// fields are all that there may be in the input.
+	fields *field
 }
 
 // prepare finds the rule that a path such as "postern/authz/allow" names.
-func prepare(compiler *ast.Compiler, name, revision string) (*entrypoint, error) {
+func prepare(compiler *ast.Compiler, name string, fields *field) (*entrypoint, error) {
 	ref, err := refOf(name)
 	if err != nil {
 		return nil, err
@@ -43,17 +45,24 @@ func prepare(compiler *ast.Compiler, name, revision string) (*entrypoint, error)
 	if err != nil {
 		return nil, err
 	}
-	e := &entrypoint{name: name, query: query}
+	e := &entrypoint{name: name, query: query, fields: fields}
 	e.study(surveyOf(compiler, ref))
-	e.keyed = appendDelimited(appendDelimited(nil, revision), name)
 	return e, nil
+}
+
+// of is the entry point in a revision, which its keys begin with.
+func (e *entrypoint) of(revision string) *entrypoint {
+	return &entrypoint{
+		name: e.name, query: e.query, fields: e.fields, input: e.input, forgetful: e.forgetful, causes: e.causes,
+		keyed: appendDelimited(appendDelimited(nil, revision), e.name),
+	}
 }
 
 // study keeps what the rules read, and says whether what they answer is a
 // function of it.
 func (e *entrypoint) study(s *survey) {
 	s.input.settle()
-	e.input = selectParts(inputFields(), &s.input)
+	e.input = selectParts(e.fields, &s.input)
 	e.causes = causesOf(s, &e.input)
 	e.forgetful = ""
 	if len(e.causes) > 0 {

@@ -14,7 +14,7 @@ import (
 // GiveEverything makes a snapshot build the whole input for each evaluation.
 func (s *Snapshot) GiveEverything() *Snapshot {
 	for _, e := range s.entrypoints {
-		e.input = selectParts(inputFields(), everything())
+		e.input = selectParts(e.fields, everything())
 	}
 	return s
 }

@@ -1,76 +1,106 @@
 package policy
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/loader"
 )
 
 // The bounds of a policy: far above what anyone writes, far below what hurts.
 const (
-	maxFiles     = 10_000
-	maxFileBytes = 32 << 20
+	maxFiles       = 10_000
+	maxModuleBytes = 32 << 20
+	maxFolders     = 64 // one in another
 )
 
 // source is where a policy's files are.
 type source struct {
 	files     fs.FS
 	directory string // as named in problems; empty for the embedded files
-	kept      []string
-	problems  []Problem
+	seen      int
 }
 
+// open opens the directory, or the embedded files where there is none; with
+// bundles those decide alone.
 func open(o Options) *source {
-	if o.Directory == "" {
+	switch {
+	case o.Directory != "":
+		return &source{files: os.DirFS(o.Directory), directory: o.Directory}
+	case len(o.Bundles) == 0 && o.Embedded != nil:
 		return &source{files: o.Embedded}
 	}
-	return &source{files: os.DirFS(o.Directory), directory: o.Directory}
+	return nil
 }
 
-// load reads modules and data. Data from sub/data.yaml stands under data.sub,
-// as with `opa run DIRECTORY`.
-func (s *source) load(capabilities *ast.Capabilities) (*loader.Result, error) {
-	loaded, err := loader.NewFileLoader().WithFS(s.files).WithCapabilities(capabilities).Filtered([]string{"."}, s.leaveOut)
-	if len(s.problems) > 0 {
-		return nil, &Error{Problems: s.problems}
+// readTree reads modules and data. Data from sub/data.yaml stands under
+// data.sub, as with `opa run DIRECTORY`.
+func (c *content) readTree(s *source) {
+	if info, err := fs.Stat(s.files, "."); err != nil || !info.IsDir() {
+		c.refuse(s.problem(".", err, "this is no directory"))
+		return
 	}
+	c.readFolder(s, ".", nil)
+}
+
+func (s *source) problem(name string, err error, text string) Problem {
 	if err != nil {
-		return nil, explained(s.directory, err)
+		text = cannotRead(err).Error()
 	}
-	return loaded, nil
+	return Problem{File: filepath.Join(s.directory, name), Text: text}
 }
 
-// leaveOut says which files are no part of the policy: its tests, hidden files
-// (editors' and the `..data` of a Kubernetes volume), and other kinds.
-func (s *source) leaveOut(path string, info fs.FileInfo, _ int) bool {
-	name := info.Name()
-	switch {
-	case path != "." && strings.HasPrefix(name, "."):
-		return true
-	case !info.IsDir() && !isPolicy(name):
-		return true
-	case !info.IsDir() && !info.Mode().IsRegular():
-		s.refuse(path, "this is no regular file")
-		return true
-	case info.Size() > maxFileBytes:
-		s.refuse(path, "the file is larger than 32 MiB")
-		return true
-	case len(s.kept) >= maxFiles:
-		s.refuse(path, "the policy has more than 10000 files and directories")
-		return true
+func (c *content) readFolder(s *source, folder string, at []string) {
+	if len(at) > maxFolders {
+		c.refuse(s.problem(folder, nil, "more than 64 folders in one another"))
+		return
 	}
-	s.kept = append(s.kept, path)
-	return false
+	entries, err := fs.ReadDir(s.files, folder)
+	if err != nil {
+		c.refuse(s.problem(folder, err, ""))
+	}
+	for _, entry := range entries {
+		c.readEntry(s, path.Join(folder, entry.Name()), at)
+	}
+}
+
+// readEntry reads a file or folder. Left out are tests, hidden files (editors'
+// and the `..data` of a Kubernetes volume), and other kinds.
+func (c *content) readEntry(s *source, name string, at []string) {
+	base := path.Base(name)
+	if strings.HasPrefix(base, ".") {
+		return
+	}
+	info, err := fs.Stat(s.files, name)
+	switch {
+	case err != nil && !isPolicy(base):
+		return // a link that leads nowhere, by a name that says nothing
+	case err != nil:
+		c.refuse(s.problem(name, err, ""))
+		return
+	case !info.IsDir() && !isPolicy(base):
+		return
+	case !info.IsDir() && !info.Mode().IsRegular():
+		c.refuse(s.problem(name, nil, "this is no regular file"))
+		return
+	case s.seen == maxFiles:
+		c.refuse(s.problem(name, nil, "the policy has more than 10000 files and directories"))
+	}
+	if s.seen++; s.seen > maxFiles {
+		return
+	}
+	switch {
+	case info.IsDir():
+		c.readFolder(s, name, append(at[:len(at):len(at)], base))
+	case path.Ext(base) == ".rego":
+		c.readModule(s, name, info)
+	default:
+		c.readDataset(func() (fs.File, error) { return s.files.Open(name) }, filepath.Join(s.directory, name), at)
+	}
 }
 
 func isPolicy(name string) bool {
@@ -79,31 +109,23 @@ func isPolicy(name string) bool {
 		(extension == ".json" || !strings.HasSuffix(strings.TrimSuffix(name, extension), "_test"))
 }
 
-func (s *source) refuse(path, text string) {
-	if len(s.problems) < 10 {
-		s.problems = append(s.problems, Problem{File: filepath.Join(s.directory, path), Text: text})
+func (c *content) readModule(s *source, name string, info fs.FileInfo) {
+	if info.Size() > maxModuleBytes {
+		c.refuse(s.problem(name, nil, "the file is larger than 32 MiB"))
+		return
 	}
-}
-
-// revisionOf is a digest of what was loaded: every module's bytes by name, and
-// the data in canonical JSON.
-func revisionOf(loaded *loader.Result) (string, error) {
-	data, err := json.Marshal(loaded.Documents)
+	file, err := s.files.Open(name)
 	if err != nil {
-		return "", err
+		c.refuse(s.problem(name, err, ""))
+		return
 	}
-	names := make([]string, 0, len(loaded.Modules))
-	for name := range loaded.Modules {
-		names = append(names, name)
+	defer func() { _ = file.Close() }() // only read
+	text, err := readAtMost(file, info.Size(), maxModuleBytes)
+	if err != nil {
+		c.refuse(s.problem(name, err, ""))
+		return
 	}
-	slices.Sort(names)
-	digest := sha256.New()
-	delimited(digest, data)
-	for _, name := range names {
-		delimited(digest, []byte(name))
-		delimited(digest, loaded.Modules[name].Raw)
-	}
-	return hex.EncodeToString(digest.Sum(nil)[:16]), nil
+	c.modules = append(c.modules, moduleText{name: name, file: filepath.Join(s.directory, name), text: text})
 }
 
 // delimited writes a part so that no two lists of parts are written alike. A

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/loader"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
@@ -22,9 +21,19 @@ const DefaultTimeout = 20 * time.Millisecond
 // Options say where a policy is and how it may run.
 type Options struct {
 	// Directory holds modules (.rego) and data (.json, .yaml); tests
-	// (_test.rego, _test.yaml) are no part of the policy. Empty: Embedded is read.
+	// (_test.rego, _test.yaml) are no part of the policy. Empty: Embedded is
+	// read, or the bundles alone where there are some.
 	Directory string
 	Embedded  fs.FS
+	// Data are further files of data.
+	Data []DataFiles
+	// Bundles are further modules and data. They are not changed.
+	Bundles []*Bundle
+	// Last is the snapshot that this one follows: what did not change of it is
+	// used again. Nil: all is read and compiled.
+	Last *Snapshot
+	// Revision names the policy where its name is known; empty: a digest does.
+	Revision string
 	// Entrypoints are the rules that may be asked, as paths such as
 	// "postern/authz/allow".
 	Entrypoints []string
@@ -37,14 +46,20 @@ type Options struct {
 	// decision is remembered under the revision, the entry point and all that
 	// its rules can read, and only where that determines it.
 	Memory *cache.Cache[access.Decision]
+	// Descriptors is the path of a protobuf FileDescriptorSet, by which
+	// parsed_body tells of gRPC messages; empty: it is null for them.
+	Descriptors string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
 
 // Snapshot is a compiled policy with its data. It never changes and holds
-// nothing that must be closed. It is used by many goroutines at once.
+// nothing that must be closed. It is used by many goroutines at once, and
+// shares with its successors what they have in common.
 type Snapshot struct {
-	compiler    *ast.Compiler
+	content     *content
+	program     *program
+	compiler    *ast.Compiler // the program's
 	store       storage.Store
 	txn         storage.Transaction
 	entrypoints map[string]*entrypoint
@@ -53,6 +68,7 @@ type Snapshot struct {
 	timeout     time.Duration
 	memory      *cache.Cache[access.Decision]
 	now         func() time.Time
+	descriptors *descriptors
 }
 
 var _ gate.Policy = (*Snapshot)(nil)
@@ -60,42 +76,34 @@ var _ gate.Policy = (*Snapshot)(nil)
 // Compile reads and compiles a policy. Its errors are a *Error with all that
 // is wrong, unless ctx has ended.
 func Compile(ctx context.Context, o Options) (*Snapshot, error) {
-	if o.Directory == "" && o.Embedded == nil {
+	if o.Directory == "" && o.Embedded == nil && len(o.Bundles) == 0 {
 		return nil, problem("there is no policy: neither a directory nor an embedded one")
 	}
 	BoundBuiltins()
-	capabilities, err := capabilitiesFor(o.AllowedBuiltins)
-	if err != nil {
-		return nil, err
-	}
-	src := open(o)
-	loaded, err := src.load(capabilities)
-	if err != nil {
-		return nil, err
-	}
 	s := newSnapshot(o)
-	if s.revision, err = revisionOf(loaded); err != nil {
-		return nil, problem("data: %v", err)
+	var err error
+	if s.content, err = readContent(o, s.now()); err != nil {
+		return nil, err
 	}
-	if err := s.compile(ctx, loaded, capabilities); err != nil {
-		return nil, nameRefused(explained(src.directory, err))
+	if s.program, err = compile(s.content, o); err != nil {
+		return nil, err
 	}
-	if err := s.prepare(o.Entrypoints, src.directory); err != nil {
+	if err := s.hold(ctx); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	s.name()
 	return s, nil
 }
 
 func newSnapshot(o Options) *Snapshot {
 	s := &Snapshot{
-		entrypoints: map[string]*entrypoint{},
-		outward:     outward(o.AllowedBuiltins),
-		timeout:     o.Timeout,
-		memory:      o.Memory,
-		now:         o.Now,
+		outward: outward(o.AllowedBuiltins),
+		timeout: o.Timeout,
+		memory:  o.Memory,
+		now:     o.Now,
 	}
 	if s.timeout == 0 {
 		s.timeout = DefaultTimeout
@@ -106,44 +114,23 @@ func newSnapshot(o Options) *Snapshot {
 	return s
 }
 
-// compile makes the data a store that is never written, read in one
-// transaction that never ends, and compiles the modules over it.
-func (s *Snapshot) compile(ctx context.Context, loaded *loader.Result, capabilities *ast.Capabilities) error {
-	s.store = inmem.NewFromObjectWithOpts(loaded.Documents, inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))
-	txn, err := s.store.NewTransaction(ctx)
-	if err != nil {
+// hold makes the data a store that is never written, read in one transaction
+// that never ends. The store holds the very values that were read.
+func (s *Snapshot) hold(ctx context.Context) (err error) {
+	s.store = inmem.NewFromASTObject(s.content.data)
+	if s.txn, err = s.store.NewTransaction(ctx); err != nil {
 		return err
 	}
-	s.txn = txn
-	s.compiler = ast.NewCompiler().
-		WithCapabilities(capabilities).
-		WithStrict(true).
-		WithPathConflictsCheck(storage.NonEmpty(ctx, s.store, txn)).
-		SetErrorLimit(0)
-	s.compiler.Compile(loaded.ParsedModules())
-	if s.compiler.Failed() {
-		return s.compiler.Errors
-	}
-	return nil
+	return s.program.checkConflicts(s.content, storage.NonEmpty(ctx, s.store, s.txn))
 }
 
-func (s *Snapshot) prepare(names []string, directory string) error {
-	if len(names) == 0 {
-		return problem("no entry point is named")
+// name gives the entry points keys of this revision.
+func (s *Snapshot) name() {
+	s.compiler, s.revision, s.descriptors = s.program.compiler, s.content.revision, s.content.descriptors
+	s.entrypoints = make(map[string]*entrypoint, len(s.program.entrypoints))
+	for name, e := range s.program.entrypoints {
+		s.entrypoints[name] = e.of(s.revision + s.descriptors.name())
 	}
-	all := &Error{}
-	for _, name := range names {
-		e, err := prepare(s.compiler, name, s.revision)
-		if err != nil {
-			all.Problems = append(all.Problems, explained(directory, err).Problems...)
-			continue
-		}
-		s.entrypoints[name] = e
-	}
-	if len(all.Problems) > 0 {
-		return all
-	}
-	return nil
 }
 
 // Revision names the modules and data, in hexadecimal digits. Two snapshots of

@@ -90,7 +90,7 @@ func (b *builder) build(ctx context.Context, c *config.Config, last *built) (*bu
 	next := &built{config: c}
 	var errs [3]error
 	next.consumers, errs[0] = file.Load(c.Consumers.Files, file.Options{Issuers: issuerNames(c), Env: b.env, Hasher: b.hasher})
-	next.policy, errs[1] = b.compile(ctx, c.Policy)
+	next.policy, errs[1] = b.compile(ctx, c.Policy, last)
 	next.issuers, errs[2] = b.issuers(ctx, c, last)
 	if err := errors.Join(errs[:]...); err != nil {
 		next.closeUnless(last)
@@ -162,16 +162,32 @@ func (b *builder) introspection(c *config.Config, last *built) (*introspect.Serv
 	return introspect.Open(wanted.Server, introspect.Deps{Logger: b.logger, Now: b.now})
 }
 
-func (b *builder) compile(ctx context.Context, c config.Policy) (*policy.Snapshot, error) {
+// compile makes the policy; what did not change of last's is used again.
+func (b *builder) compile(ctx context.Context, c config.Policy, last *built) (*policy.Snapshot, error) {
+	var before *policy.Snapshot
+	if last != nil {
+		before = last.policy
+	}
 	return policy.Compile(ctx, policy.Options{
 		Directory:       c.Directory,
 		Embedded:        policies.FS,
+		Data:            dataFiles(c),
+		Last:            before,
 		Entrypoints:     c.Entrypoints,
 		Timeout:         c.Timeout,
 		AllowedBuiltins: c.AllowedBuiltins,
 		Memory:          b.caches.decisions,
 		Now:             b.now,
 	})
+}
+
+// dataFiles are the further files of data that a configuration names.
+func dataFiles(c config.Policy) []policy.DataFiles {
+	all := make([]policy.DataFiles, len(c.Data))
+	for i, data := range c.Data {
+		all[i] = policy.DataFiles(data)
+	}
+	return all
 }
 
 // issuers opens the key sets, or keeps those of last. They fetch for longer

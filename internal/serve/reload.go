@@ -137,7 +137,11 @@ func (r *reloader) sources() sources {
 	defer r.mu.Unlock()
 	c := r.current.config
 	folders, trees, files := watched{}, watched{}, map[string]bool{}
-	for _, list := range [][]string{c.Files, c.Consumers.Files, r.current.consumers.Files()} {
+	var data []string
+	for _, files := range c.Policy.Data {
+		data = append(data, files.Pattern)
+	}
+	for _, list := range [][]string{c.Files, c.Consumers.Files, r.current.consumers.Files(), data, r.current.policy.Files()} {
 		for _, path := range list {
 			folders.folder(filepath.Dir(path))
 			if resolved, err := filepath.EvalSymlinks(path); err == nil { // it may be a pattern

@@ -1,0 +1,169 @@
+package policy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// maxDataBytes bounds all files of data together.
+const maxDataBytes = 1 << 30
+
+// DataFiles are files of data, JSON or YAML, beside those in the directory.
+type DataFiles struct {
+	// Pattern is an absolute path, or a pattern of filepath.Glob. A path without
+	// a file is an error; a pattern may match nothing.
+	Pattern string
+	// At is where the content stands below data; none: at the top, where it must
+	// be an object.
+	At []string
+}
+
+// dataset is data from one file or bundle. It is never changed, so that
+// snapshots share it.
+type dataset struct {
+	name   string // a path that can be opened, for problems
+	at     []string
+	value  ast.Value
+	digest [sha256.Size]byte
+	// info is of the file when it was read, at readAt; nil for bundles.
+	info   fs.FileInfo
+	readAt time.Time
+}
+
+// racy is how old a change must be for its time to tell it from the next one:
+// clocks of file systems tick slowly, and two changes may have one time.
+const racy = 2 * time.Second
+
+// sameFile reports whether a file is certainly as it was, by what the file
+// system says alone.
+func (d *dataset) sameFile(info fs.FileInfo) bool {
+	return os.SameFile(d.info, info) && d.info.Size() == info.Size() && d.info.ModTime().Equal(info.ModTime()) &&
+		d.readAt.Sub(info.ModTime()) > racy
+}
+
+// readDataset reads a file of data. What last has of a file that is as it was
+// is used again: by the file system's word, else by its digest.
+func readDataset(open func() (fs.File, error), name string, at []string, last *dataset, now time.Time) (*dataset, error) {
+	file, err := open()
+	if err != nil {
+		return nil, cannotRead(err)
+	}
+	defer func() { _ = file.Close() }() // only read
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, cannotRead(err)
+	case !info.Mode().IsRegular():
+		return nil, errors.New("this is no regular file")
+	case info.Size() > maxDataBytes:
+		return nil, errors.New("the file is larger than 1 GiB")
+	}
+	next := &dataset{name: name, at: at, info: info, readAt: now}
+	if last != nil && last.sameFile(info) {
+		next.value, next.digest, next.readAt = last.value, last.digest, last.readAt
+		return next, nil
+	}
+	if last != nil && last.info.Size() == info.Size() {
+		// Most likely it only looks changed: it is not taken into memory for that.
+		if next.digest, err = digestOf(file); err != nil {
+			return nil, cannotRead(err)
+		}
+		if next.digest == last.digest {
+			next.value = last.value
+			return next, nil
+		}
+		again, err := open()
+		if err != nil {
+			return nil, cannotRead(err)
+		}
+		defer func() { _ = again.Close() }()
+		file = again
+	}
+	return next, next.read(file)
+}
+
+// read reads a file from its beginning. What is digested is what is parsed,
+// though somebody writes to it meanwhile.
+func (d *dataset) read(file io.Reader) error {
+	text, err := readAtMost(file, d.info.Size(), maxDataBytes)
+	if err != nil {
+		return cannotRead(err)
+	}
+	d.digest = sha256.Sum256(text)
+	d.value, err = readData(d.name, text)
+	return err
+}
+
+// readAtMost reads what has about a size, without growing there.
+func readAtMost(r io.Reader, size, most int64) ([]byte, error) {
+	text := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	if _, err := text.ReadFrom(io.LimitReader(r, most+1)); err != nil {
+		return nil, err
+	}
+	if int64(text.Len()) > most {
+		return nil, fmt.Errorf("the file is larger than %d MiB", most>>20)
+	}
+	return text.Bytes(), nil
+}
+
+func digestOf(r io.Reader) (digest [sha256.Size]byte, err error) {
+	sum := sha256.New()
+	if _, err = io.Copy(sum, io.LimitReader(r, maxDataBytes+1)); err == nil {
+		sum.Sum(digest[:0])
+	}
+	return digest, err
+}
+
+// readData reads a text of data by its name. Its error is a *misread.
+func readData(name string, text []byte) (ast.Value, error) {
+	if filepath.Ext(name) == ".json" {
+		return readJSON(text)
+	}
+	return readYAML(text)
+}
+
+// cannotRead says why a file can't be read, without naming it.
+func cannotRead(err error) error {
+	var reading *fs.PathError
+	if errors.As(err, &reading) {
+		return reading.Err
+	}
+	return err
+}
+
+// problemIn is what is wrong with a file.
+func problemIn(file string, err error) Problem {
+	var wrong *misread
+	if errors.As(err, &wrong) {
+		return Problem{File: file, Line: wrong.line, Column: wrong.column, Text: wrong.text}
+	}
+	return Problem{File: file, Text: err.Error()}
+}
+
+// matches lists the files of a pattern. Hidden files are left out of patterns,
+// as they are of a directory.
+func (d DataFiles) matches() ([]string, error) {
+	if !strings.ContainsAny(d.Pattern, `*?[\`) {
+		return []string{d.Pattern}, nil
+	}
+	all, err := filepath.Glob(d.Pattern)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") })
+	if len(all) > maxFiles {
+		return nil, fmt.Errorf("the pattern matches more than %d files", maxFiles)
+	}
+	return all, nil
+}
