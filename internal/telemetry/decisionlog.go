@@ -55,7 +55,7 @@ func startDecisionLog(logger *slog.Logger, o Options, m *instruments) *decisionL
 // note queues the line of a verdict if it is to have one. It never blocks.
 func (l *decisionLog) note(req *access.Request, v *access.Verdict, took time.Duration) {
 	bucket := &l.denials
-	if v.Outcome() == access.Allowed {
+	if v.Outcome() == access.Allowed && v.DryRun.Code == "" {
 		if len(v.Warnings) == 0 && !l.sample.Takes(v.DecisionID) {
 			return
 		}

@@ -17,6 +17,7 @@ type instruments struct {
 	policy    metric.Int64Counter
 	reloads   metric.Int64Counter
 	decisions metric.Int64Counter
+	dryRun    metric.Int64Counter
 	labels    labels
 }
 
@@ -28,7 +29,7 @@ var stopBuckets = metric.WithExplicitBucketBoundaries(
 func (t *Telemetry) openInstruments(o Options) error {
 	meter := t.meters.Meter(scope)
 	m := &instruments{labels: newLabels()}
-	var errs [5]error
+	var errs [6]error
 	m.stops, errs[0] = meter.Float64Histogram("postern.stop.duration", metric.WithUnit("s"), stopBuckets,
 		metric.WithDescription("Time that a request spent at each of its stops."))
 	m.verdicts, errs[1] = meter.Int64Counter("postern.verdicts",
@@ -39,6 +40,8 @@ func (t *Telemetry) openInstruments(o Options) error {
 		metric.WithDescription("Reloads of configuration, consumers and policy, by part and result."))
 	m.decisions, errs[4] = meter.Int64Counter("postern.decision_log.dropped",
 		metric.WithDescription("Decision lines that were not written because there were too many."))
+	m.dryRun, errs[5] = meter.Int64Counter("postern.dry_run.denials",
+		metric.WithDescription("Requests that policy denied and that went through on its dry run, by door."))
 	t.metrics = m
 	return errors.Join(append(errs[:], t.observe(meter, o.Version))...)
 }

@@ -16,6 +16,7 @@ type labels struct {
 	other               [access.Allowed + 1][]metric.AddOption
 	policyError         []metric.AddOption
 	policyUndefined     []metric.AddOption
+	doors               map[access.Door][]metric.AddOption
 }
 
 type verdictLabel struct {
@@ -30,6 +31,10 @@ func newLabels() labels {
 		policyError:     counterLabel(attribute.String("kind", "error")),
 		policyUndefined: counterLabel(attribute.String("kind", "undefined")),
 		verdicts:        make(map[verdictLabel][]metric.AddOption),
+		doors:           map[access.Door][]metric.AddOption{"": counterLabel(attribute.String("door", "other"))},
+	}
+	for _, door := range access.Doors() {
+		l.doors[door] = counterLabel(attribute.String("door", string(door)))
 	}
 	for outcome := range access.Allowed + 1 {
 		for _, code := range access.Codes() {
@@ -50,6 +55,14 @@ func (l *labels) verdict(outcome access.Outcome, code access.Code, door access.D
 		return option
 	}
 	return l.other[outcome]
+}
+
+// door returns the label of a door; one that is not listed counts as other.
+func (l *labels) door(door access.Door) []metric.AddOption {
+	if option, ok := l.doors[door]; ok {
+		return option
+	}
+	return l.doors[""]
 }
 
 func (v verdictLabel) option() []metric.AddOption {

@@ -31,6 +31,8 @@ type line struct {
 	took                                time.Duration
 	// warnings is what policy asked for and did not get.
 	warnings []string
+	// dryRun says that code and detail are of a denial that was not enforced.
+	dryRun bool
 }
 
 func newLine(req *access.Request, v *access.Verdict, took time.Duration) line {
@@ -39,6 +41,9 @@ func newLine(req *access.Request, v *access.Verdict, took time.Duration) line {
 		decision: v.DecisionID, detail: v.Reason.Detail, revision: v.Revision, request: req.ID,
 		route: v.Route, method: req.Method, host: req.Host, path: req.Path,
 		client: req.Client, took: took, warnings: v.Warnings,
+	}
+	if v.DryRun.Code != "" {
+		l.code, l.detail, l.dryRun = v.DryRun.Code, v.DryRun.Detail, true
 	}
 	if v.Identity != nil && v.Identity.Consumer != nil {
 		l.consumer = v.Identity.Consumer.Name
@@ -55,13 +60,15 @@ func (l *line) write(logger *slog.Logger) {
 			slog.String("decision_id", cut(l.decision, maxName)), slog.String("detail", cut(warning, maxDetail)))
 	}
 	level, message := slog.LevelInfo, "request denied"
-	switch l.outcome {
-	case access.Allowed:
+	switch {
+	case l.dryRun:
+		level, message = slog.LevelWarn, "request denied by policy and let through: dry run"
+	case l.outcome == access.Allowed:
 		message = "request allowed"
-	case access.Faulted:
+	case l.outcome == access.Faulted:
 		level, message = slog.LevelError, "request faulted"
 	}
-	logger.LogAttrs(context.Background(), level, message,
+	attributes := []slog.Attr{
 		slog.String("decision_id", cut(l.decision, maxName)), slog.String("outcome", l.outcome.String()),
 		slog.String("code", string(l.code)), slog.Int("status", l.status), slog.String("detail", cut(l.detail, maxDetail)),
 		slog.String("door", string(l.door)), slog.String("route", cut(l.route, maxName)),
@@ -69,7 +76,12 @@ func (l *line) write(logger *slog.Logger) {
 		slog.String("path", cut(l.path, maxPath)), slog.String("client", address(l.client)),
 		slog.String("consumer", cut(l.consumer, maxName)), slog.String("credential", cut(l.credential, maxName)),
 		slog.String("revision", cut(l.revision, maxName)), slog.Int64("took_us", l.took.Microseconds()),
-		slog.String("request_id", cut(l.request, maxName)))
+		slog.String("request_id", cut(l.request, maxName)),
+	}
+	if l.dryRun {
+		attributes = append(attributes, slog.Bool("dry_run", true))
+	}
+	logger.LogAttrs(context.Background(), level, message, attributes...)
 }
 
 // address is empty where the peer had none: a Unix socket.

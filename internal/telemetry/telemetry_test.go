@@ -122,6 +122,11 @@ func TestMetrics(t *testing.T) {
 	recorder.Record(forged, allowed("a"), time.Microsecond)
 	v := access.Fault("x")
 	recorder.Record(request(), &v, time.Microsecond)
+	waived := allowed("a")
+	waived.DryRun = access.Reason{Code: access.CodeDeniedByPolicy}
+	for _, r := range []*access.Request{request(), request(), forged} {
+		recorder.Record(r, waived, time.Microsecond)
+	}
 	for _, p := range []fakePolicy{{err: errors.New("no")}, {decision: access.Decision{Detail: "undefined"}}, {}, {decision: access.Decision{Allowed: true}}} {
 		_, _ = tel.Policy(p).Decide(t.Context(), &gate.Question{})
 	}
@@ -144,14 +149,16 @@ func TestMetrics(t *testing.T) {
 	body := scrape(t, tel)
 	for _, want := range []string{
 		`postern_verdicts_total{code="missing_role",door="grpc",outcome="deny"} 1`,
-		`postern_verdicts_total{code="allowed",door="grpc",outcome="allow"} 1`,
-		`postern_verdicts_total{code="other",door="other",outcome="allow"} 1`,
+		`postern_verdicts_total{code="allowed",door="grpc",outcome="allow"} 3`,
+		`postern_verdicts_total{code="other",door="other",outcome="allow"} 2`,
+		`postern_dry_run_denials_total{door="grpc"} 2`,
+		`postern_dry_run_denials_total{door="other"} 1`,
 		`postern_verdicts_total{code="fault",door="grpc",outcome="fault"} 1`,
-		`postern_stop_duration_seconds_count{stop="check"} 4`,
+		`postern_stop_duration_seconds_count{stop="check"} 7`,
 		`postern_stop_duration_seconds_count{stop="policy"} 4`,
 		`postern_stop_duration_seconds_count{stop="read"} 1`,
 		`postern_stop_duration_seconds_count{kind="api_key",stop="authenticate"} 3`,
-		`postern_stop_duration_seconds_bucket{stop="check",le="2.5e-05"} 4`,
+		`postern_stop_duration_seconds_bucket{stop="check",le="2.5e-05"} 7`,
 		`postern_policy_failures_total{kind="error"} 1`,
 		`postern_policy_failures_total{kind="undefined"} 1`,
 		`postern_build_info{version="1.2.3"} 1`,
