@@ -10,9 +10,12 @@
 //	5      config                  postern.yaml, strict, every error at once
 //	5      author                  what an author of policies needs: test, lint, bench, explain
 //	4      admin                   the admin API over the keyring: JSON and gRPC
+//	4      bundles                 OPA bundles: fetched, verified, kept
+//	4      journal                 decisions with what policy saw, kept for replay
 //	4      importer                documents of APISIX and Kong to our records, and back
 //	4      extauthz                Envoy's gRPC door: read, render
 //	4      forwardauth             the HTTP doors, a short file a gateway
+//	4      rollout                 candidates beside the policy in force; revisions, kept
 //	3      assertion               the identity, signed for the upstream
 //	3      credential/apikey       API keys
 //	3      credential/signature    signed requests, each of which holds once

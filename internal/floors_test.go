@@ -46,6 +46,8 @@ var floors = map[string]int{
 	"internal/extauthz":                       4,
 	"internal/forwardauth":                    4,
 	"internal/importer":                       4,
+	"internal/journal":                        4,
+	"internal/rollout":                        4,
 	"internal/author":                         5,
 	"internal/config":                         5,
 	"internal/serve":                          6,
