@@ -42,6 +42,7 @@ var floors = map[string]int{
 	"internal/keyring":                        3,
 	"internal/policy":                         3,
 	"internal/telemetry":                      3,
+	"internal/bundles":                        4,
 	"internal/admin":                          4,
 	"internal/extauthz":                       4,
 	"internal/forwardauth":                    4,
