@@ -130,6 +130,7 @@ func (b *builder) gateConfig(next *built) gate.Config {
 		Routes:    c.Routes,
 		Default:   c.Default,
 		Policy:    b.observer.Policy(next.policy),
+		DryRun:    c.Policy.DryRun,
 		Managed:   c.Identity,
 		Forward:   forwarded(c.Authentication),
 		Staleness: b.ledger.staleness(),
@@ -177,6 +178,7 @@ func (b *builder) compile(ctx context.Context, c config.Policy, last *built) (*p
 		Timeout:         c.Timeout,
 		AllowedBuiltins: c.AllowedBuiltins,
 		Memory:          b.caches.decisions,
+		Descriptors:     c.Descriptors,
 		Now:             b.now,
 	})
 }

@@ -108,6 +108,7 @@ func (r *reloader) put(next *built) {
 	r.signer.Store(next.signer) // its keys are there before anything is signed with them
 	r.gate.Swap(next.rules)
 	r.status.loaded(next.revision, r.builder.now(), next)
+	r.tellDryRun(next.config.Policy.DryRun)
 }
 
 // takeTokens gives the admin API the tokens of a configuration that has some. One

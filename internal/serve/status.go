@@ -15,6 +15,8 @@ type Report struct {
 	// issuer has keys, and no drain has begun.
 	Ready    bool `json:"ready"`
 	Draining bool `json:"draining,omitempty"`
+	// DryRun says that what policy denies is let through.
+	DryRun bool `json:"dry_run,omitempty"`
 	// Revision is the one in force, since LoadedAt.
 	Revision string    `json:"revision,omitempty"`
 	LoadedAt time.Time `json:"loaded_at,omitzero"`
