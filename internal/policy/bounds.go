@@ -58,7 +58,7 @@ func unitsLeft(c topdown.Cancel) int {
 	if !ours {
 		return unbudgeted
 	}
-	return max(int(b.deadline.Sub(b.now())/unit), 0)
+	return max(int(b.left()/unit), 0)
 }
 
 // excess refuses a call. One that there is no time for has spent the budget.
