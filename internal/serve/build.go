@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/postern-authz/postern/internal/assertion"
+	"github.com/postern-authz/postern/internal/bundles"
 	"github.com/postern-authz/postern/internal/config"
 	"github.com/postern-authz/postern/internal/consumer/file"
 	"github.com/postern-authz/postern/internal/consumer/password"
@@ -21,6 +22,7 @@ import (
 	"github.com/postern-authz/postern/internal/credential/introspect"
 	"github.com/postern-authz/postern/internal/credential/signature"
 	"github.com/postern-authz/postern/internal/gate"
+	"github.com/postern-authz/postern/internal/journal"
 	"github.com/postern-authz/postern/internal/policy"
 	"github.com/postern-authz/postern/policies"
 )
@@ -48,6 +50,10 @@ type builder struct {
 	// skew is the clock skew of the start. A higher one would believe signatures
 	// again that were forgotten under it, so a raise waits for a restart.
 	skew time.Duration
+	// keeper follows bundles; nil: they are fetched for each build.
+	keeper *bundles.Keeper
+	// journaled counts what the journal of decisions took; nil: none is kept.
+	journaled *journal.Counts
 }
 
 // maxNonces is how many signed requests are remembered within their skew; each
@@ -77,10 +83,16 @@ type built struct {
 	issuers   *bearer.Issuers
 	// server is nil when no introspection is configured, signer when no identity
 	// is signed.
-	server   *introspect.Server
-	signer   *assertion.Signer
+	server *introspect.Server
+	signer *assertion.Signer
+	// journal is nil when no decisions are noted.
+	journal  *journal.Journal
 	rules    *gate.Rules
 	revision string
+	// chosen are the bundles that policy is made of, nil for a build that fetched
+	// them itself. awaited is why there is no policy and there are no rules yet.
+	chosen  *bundles.Chosen
+	awaited error
 }
 
 // build makes the rules of a configuration. Neighbours of last whose
@@ -90,9 +102,13 @@ func (b *builder) build(ctx context.Context, c *config.Config, last *built) (*bu
 	next := &built{config: c}
 	var errs [3]error
 	next.consumers, errs[0] = file.Load(c.Consumers.Files, file.Options{Issuers: issuerNames(c), Env: b.env, Hasher: b.hasher})
-	next.policy, errs[1] = b.compile(ctx, c.Policy, last)
+	next.policy, next.chosen, errs[1] = b.compile(ctx, c.Policy, last)
 	next.issuers, errs[2] = b.issuers(ctx, c, last)
 	if err := errors.Join(errs[:]...); err != nil {
+		if b.keeper != nil && (last == nil || last.rules == nil) && awaits(errs[:]...) {
+			next.awaited = err
+			return next, nil
+		}
 		next.closeUnless(last)
 		return nil, err
 	}
@@ -112,6 +128,9 @@ func (b *builder) finish(next, last *built) (err error) {
 	if next.signer, err = b.sign(next); err != nil {
 		return err
 	}
+	if next.journal, err = b.openJournal(next, last); err != nil {
+		return err
+	}
 	kinds := b.kinds(next)
 	authenticators, err := b.authenticators(next, kinds)
 	if err != nil {
@@ -129,7 +148,7 @@ func (b *builder) gateConfig(next *built) gate.Config {
 		Revision:  next.revision,
 		Routes:    c.Routes,
 		Default:   c.Default,
-		Policy:    b.observer.Policy(next.policy),
+		Policy:    b.observer.Policy(b.journaling(next, next.policy)),
 		DryRun:    c.Policy.DryRun,
 		Managed:   c.Identity,
 		Forward:   forwarded(c.Authentication),
@@ -164,22 +183,25 @@ func (b *builder) introspection(c *config.Config, last *built) (*introspect.Serv
 }
 
 // compile makes the policy; what did not change of last's is used again.
-func (b *builder) compile(ctx context.Context, c config.Policy, last *built) (*policy.Snapshot, error) {
+func (b *builder) compile(ctx context.Context, c config.Policy, last *built) (*policy.Snapshot, *bundles.Chosen, error) {
 	var before *policy.Snapshot
 	if last != nil {
 		before = last.policy
 	}
-	return policy.Compile(ctx, policy.Options{
-		Directory:       c.Directory,
-		Embedded:        policies.FS,
-		Data:            dataFiles(c),
-		Last:            before,
-		Entrypoints:     c.Entrypoints,
-		Timeout:         c.Timeout,
-		AllowedBuiltins: c.AllowedBuiltins,
-		Memory:          b.caches.decisions,
-		Descriptors:     c.Descriptors,
-		Now:             b.now,
+	return b.choose(ctx, c, func(all []*policy.Bundle) (*policy.Snapshot, error) {
+		return policy.Compile(ctx, policy.Options{
+			Directory:       c.Directory,
+			Embedded:        policies.FS,
+			Data:            dataFiles(c),
+			Bundles:         all,
+			Last:            before,
+			Entrypoints:     c.Entrypoints,
+			Timeout:         c.Timeout,
+			AllowedBuiltins: c.AllowedBuiltins,
+			Memory:          b.caches.decisions,
+			Descriptors:     c.Descriptors,
+			Now:             b.now,
+		})
 	})
 }
 
@@ -217,6 +239,9 @@ func (n *built) closeUnless(other *built) {
 	}
 	if other == nil || other.server != n.server {
 		n.server.Close()
+	}
+	if other == nil || other.journal != n.journal {
+		n.journal.Close()
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/postern-authz/postern/internal/extauthz"
 	"github.com/postern-authz/postern/internal/forwardauth"
 	"github.com/postern-authz/postern/internal/gate"
+	"github.com/postern-authz/postern/internal/journal"
 	"github.com/postern-authz/postern/internal/telemetry"
 )
 
@@ -135,7 +136,7 @@ func (s *server) assemble(ctx context.Context, o Options, loaded *config.Config)
 	if err != nil {
 		return err
 	}
-	b.ledger = s.ledger
+	b.ledger, b.journaled = s.ledger, &journal.Counts{}
 	s.status.follow(s.ledger)
 	g := gate.New(s.ledger.recorder(s.telemetry.Recorder()), time.Now, newDecisionID)
 	s.reloader = &reloader{
