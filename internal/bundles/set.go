@@ -184,6 +184,9 @@ func (s *Set) chosen(versions []*version, refused error) *Chosen {
 // Activated notes that what was chosen is in force: it is kept on disk, and
 // followed until another set is in force.
 func (c *Chosen) Activated() {
+	if c == nil {
+		return // a build without bundles of its own
+	}
 	for i, source := range c.set.sources {
 		source.activated(c.versions[i])
 	}

@@ -39,6 +39,8 @@ type reloader struct {
 
 	mu      sync.Mutex
 	current *built
+	// lacked is what was told last of bundles that are not in force.
+	lacked string
 }
 
 // begin puts the first revision in force, or fails.
@@ -49,13 +51,19 @@ func (r *reloader) begin(ctx context.Context, c *config.Config) error {
 	}
 	r.put(next)
 	r.tellForgetful(nil)
+	if next.awaited != nil {
+		r.logger.Warn("no policy is in force yet, every request is refused", "error", next.awaited.Error())
+	}
 	return nil
 }
 
 // tellForgetful logs, once a policy, which entry points decide each request
 // anew and why: it is a matter of speed that nothing else shows.
 func (r *reloader) tellForgetful(last *built) {
-	if last != nil && last.policy.Revision() == r.current.policy.Revision() && reflect.DeepEqual(last.config.Policy, r.current.config.Policy) {
+	if r.current.policy == nil {
+		return
+	}
+	if last != nil && last.policy != nil && last.policy.Revision() == r.current.policy.Revision() && reflect.DeepEqual(last.config.Policy, r.current.config.Policy) {
 		return
 	}
 	reasons := r.current.policy.Forgetful()
@@ -71,7 +79,7 @@ func (r *reloader) reload(ctx context.Context) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next, err := r.read(ctx)
-	r.reloaded("rules", err == nil)
+	r.reloaded("rules", err == nil && next.lack() == nil)
 	if err != nil {
 		r.status.failed(err, r.builder.now())
 		r.logger.Error("reload failed, the last good revision stays", "error", err.Error(), "revision", r.current.revision)
@@ -80,6 +88,9 @@ func (r *reloader) reload(ctx context.Context) bool {
 	last := r.current
 	r.put(next)
 	last.closeUnless(next)
+	if next.awaited != nil {
+		return false
+	}
 	r.tellForgetful(last)
 	if next.revision != last.revision {
 		r.logger.Info("reloaded", "revision", next.revision, "was", last.revision, "consumers", next.consumers.Len())
@@ -106,8 +117,12 @@ func (r *reloader) put(next *built) {
 	r.current = next
 	r.inForce.Store(next)
 	r.signer.Store(next.signer) // its keys are there before anything is signed with them
-	r.gate.Swap(next.rules)
-	r.status.loaded(next.revision, r.builder.now(), next)
+	if next.awaited == nil {    // else the gate goes on without rules, closed
+		r.gate.Swap(next.rules)
+		r.status.loaded(next.revision, r.builder.now(), next)
+		next.chosen.Activated()
+	}
+	r.tellLack(next)
 	r.tellDryRun(next.config.Policy.DryRun)
 }
 
@@ -142,7 +157,7 @@ func (r *reloader) sources() sources {
 	for _, files := range c.Policy.Data {
 		data = append(data, files.Pattern)
 	}
-	for _, list := range [][]string{c.Files, c.Consumers.Files, r.current.consumers.Files(), data, r.current.policy.Files()} {
+	for _, list := range [][]string{c.Files, c.Consumers.Files, r.current.consumers.Files(), data, r.current.policyFiles()} {
 		for _, path := range list {
 			folders.folder(filepath.Dir(path))
 			if resolved, err := filepath.EvalSymlinks(path); err == nil { // it may be a pattern
@@ -173,4 +188,5 @@ func (r *reloader) close() {
 	if r.current != nil {
 		r.current.closeUnless(nil)
 	}
+	r.builder.keeper.Close()
 }

@@ -137,6 +137,8 @@ func (s *server) assemble(ctx context.Context, o Options, loaded *config.Config)
 		return err
 	}
 	b.ledger, b.journaled = s.ledger, &journal.Counts{}
+	b.keeper = newKeeper(s.config.Policy, s.logger, time.Now)
+	s.status.keeper = b.keeper
 	s.status.follow(s.ledger)
 	g := gate.New(s.ledger.recorder(s.telemetry.Recorder()), time.Now, newDecisionID)
 	s.reloader = &reloader{
@@ -241,6 +243,7 @@ func (s *server) run(ctx context.Context, told <-chan os.Signal) error {
 	group.Add(s.serveHTTP, func(error) { _ = s.doors.Close() })
 	group.Add(s.serveAdmin, func(error) { _ = s.admin.Close() })
 	group.Add(func() error { return s.reloader.watch(work, told) }, func(error) { stop() })
+	group.Add(func() error { return s.reloader.followBundles(work) }, func(error) { stop() })
 	group.Add(func() error { return s.keepStatus(work) }, func(error) { stop() })
 	group.Add(func() error { return s.leave(ctx, work) }, func(error) { stop() })
 	if s.collects {

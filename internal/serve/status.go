@@ -7,6 +7,8 @@ import (
 
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/postern-authz/postern/internal/bundles"
 )
 
 // Report is what /readyz answers.
@@ -32,6 +34,9 @@ type Report struct {
 	// Store tells of the store of consumers. The process is not ready until it
 	// was reached once; after that it goes on with what it remembers.
 	Store *StoreReport `json:"store,omitempty"`
+	// Bundles tell of those that policy is made of. The process is not ready until
+	// there is one content of each; after that the last good ones serve.
+	Bundles []BundleReport `json:"bundles,omitempty"`
 }
 
 // IssuerReport is the state of one issuer's key set.
@@ -73,6 +78,7 @@ type status struct {
 	report Report
 	asked  neighbours
 	ledger *ledger
+	keeper *bundles.Keeper
 }
 
 func newStatus() *status {
@@ -139,6 +145,7 @@ func (s *status) read() Report {
 	for _, issuer := range r.Issuers {
 		r.Ready = r.Ready && issuer.Ready
 	}
+	r.Bundles = bundleReports(s.keeper)
 	s.tell(r.Ready)
 	return r
 }
