@@ -16,10 +16,12 @@ const pinName = "pin.json"
 // holds as long as they do: when they change, they count again.
 type Pin struct {
 	// Revision is in force, over the one that the files hold.
-	Revision string    `json:"revision"`
-	Over     string    `json:"over"`
-	By       string    `json:"by"`
-	At       time.Time `json:"at"`
+	Revision string `json:"revision"`
+	Over     string `json:"over"`
+	// Origin says where the revision came from: OfShadow or Kept.
+	Origin string    `json:"origin"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
 }
 
 // Holds reports whether the pin decides while the files hold a revision.
@@ -68,18 +70,17 @@ func (r *Revisions) SetPin(p Pin) error {
 	return nil
 }
 
-// Release takes the pin away. Where its file stays, since it can't be removed,
-// it holds again at the next start if the files are then what they were.
+// Release takes the pin away. Where its file can't be removed, it stays.
 func (r *Revisions) Release() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pin = nil
 	err := os.Remove(filepath.Join(r.options.Directory, pinName))
-	if errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	r.pin = nil
+	if err != nil {
 		return nil
 	}
-	if err == nil {
-		err = syncFolder(r.options.Directory)
-	}
-	return err
+	return syncFolder(r.options.Directory)
 }

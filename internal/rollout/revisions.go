@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -43,6 +42,14 @@ type Revision struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 }
+
+// Where a revision came from.
+const (
+	OfFiles  = "files"
+	OfShadow = "shadow"
+	// Kept: it had been in force before, and was rolled back to.
+	Kept = "kept"
+)
 
 // Revisions are the policies that came into force last, in a directory. What
 // can't be written is logged and counted, and holds nothing up. It is used by
@@ -172,7 +179,10 @@ func (r *Revisions) keep(n noted) error {
 	case known && (n.at.IsZero() || r.all[0].Revision == kept.Revision && !kept.InForceAt.IsZero()):
 		return nil // it is there, and its time stays the one at which it came into force
 	case known:
-		kept.InForceAt, kept.Origin, kept.By = n.at, cmp.Or(n.origin, kept.Origin), cmp.Or(n.by, kept.By)
+		kept.InForceAt, kept.By = n.at, n.by
+		if n.origin != Kept {
+			kept.Origin = n.origin
+		}
 	default:
 		var err error
 		if kept, err = r.archive(n); err != nil {

@@ -47,7 +47,7 @@ func NewOpenRules(ctx context.Context, o RulesOptions) (*OpenRules, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := openRules(ctx, c, store, o.Env)
+	r, err := openRules(ctx, c, store, o)
 	if err != nil {
 		store.close(quiet())
 		return nil, err
@@ -55,16 +55,16 @@ func NewOpenRules(ctx context.Context, o RulesOptions) (*OpenRules, error) {
 	return r, nil
 }
 
-func openRules(ctx context.Context, c *config.Config, store *ledger, env func(string) (string, bool)) (*OpenRules, error) {
+func openRules(ctx context.Context, c *config.Config, store *ledger, o RulesOptions) (*OpenRules, error) {
 	off, err := openCaches(config.Cache{}, time.Now)
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBuilder(c, env, off, plain{}, quiet())
+	b, err := newBuilder(c, o.Env, off, plain{}, quiet())
 	if err != nil {
 		return nil, err
 	}
-	b.ledger = store
+	b.ledger, b.unpinned = store, o.Directory != ""
 	next, err := b.build(ctx, c, nil)
 	if err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ import (
 	"github.com/postern-authz/postern/internal/gate"
 	"github.com/postern-authz/postern/internal/journal"
 	"github.com/postern-authz/postern/internal/policy"
-	"github.com/postern-authz/postern/policies"
+	"github.com/postern-authz/postern/internal/rollout"
 )
 
 // observer decorates the gate's ports.
@@ -52,6 +52,10 @@ type builder struct {
 	skew time.Duration
 	// keeper follows bundles; nil: they are fetched for each build.
 	keeper *bundles.Keeper
+	// rollouts is nil where nothing is served; unpinned then says that what was
+	// promoted does not count.
+	rollouts *rollouts
+	unpinned bool
 	// journaled counts what the journal of decisions took; nil: none is kept.
 	journaled *journal.Counts
 }
@@ -93,6 +97,12 @@ type built struct {
 	// them itself. awaited is why there is no policy and there are no rules yet.
 	chosen  *bundles.Chosen
 	awaited error
+	// source is what the policy's files and bundles hold. policy is another one
+	// while pin holds; released is a pin that does no longer. by is who put policy
+	// in force, empty where a change of files did.
+	source        *policy.Snapshot
+	pin, released *rollout.Pin
+	by            string
 }
 
 // build makes the rules of a configuration. Neighbours of last whose
@@ -109,6 +119,10 @@ func (b *builder) build(ctx context.Context, c *config.Config, last *built) (*bu
 			next.awaited = err
 			return next, nil
 		}
+		next.closeUnless(last)
+		return nil, err
+	}
+	if err := b.obeyPin(ctx, next, last); err != nil {
 		next.closeUnless(last)
 		return nil, err
 	}
@@ -148,7 +162,7 @@ func (b *builder) gateConfig(next *built) gate.Config {
 		Revision:  next.revision,
 		Routes:    c.Routes,
 		Default:   c.Default,
-		Policy:    b.observer.Policy(b.journaling(next, next.policy)),
+		Policy:    b.shadowed(next, b.observer.Policy(b.journaling(next, next.policy))),
 		DryRun:    c.Policy.DryRun,
 		Managed:   c.Identity,
 		Forward:   forwarded(c.Authentication),
@@ -184,24 +198,13 @@ func (b *builder) introspection(c *config.Config, last *built) (*introspect.Serv
 
 // compile makes the policy; what did not change of last's is used again.
 func (b *builder) compile(ctx context.Context, c config.Policy, last *built) (*policy.Snapshot, *bundles.Chosen, error) {
-	var before *policy.Snapshot
+	o := b.policyOptions(c)
 	if last != nil {
-		before = last.policy
+		o.Last = last.source
 	}
 	return b.choose(ctx, c, func(all []*policy.Bundle) (*policy.Snapshot, error) {
-		return policy.Compile(ctx, policy.Options{
-			Directory:       c.Directory,
-			Embedded:        policies.FS,
-			Data:            dataFiles(c),
-			Bundles:         all,
-			Last:            before,
-			Entrypoints:     c.Entrypoints,
-			Timeout:         c.Timeout,
-			AllowedBuiltins: c.AllowedBuiltins,
-			Memory:          b.caches.decisions,
-			Descriptors:     c.Descriptors,
-			Now:             b.now,
-		})
+		o.Bundles = all
+		return policy.Compile(ctx, o)
 	})
 }
 

@@ -132,10 +132,10 @@ func (n *built) lack() error {
 
 // policyFiles are what the policy was read from.
 func (n *built) policyFiles() []string {
-	if n.policy == nil {
+	if n.source == nil {
 		return nil
 	}
-	return n.policy.Files()
+	return n.source.Files()
 }
 
 // tellLack shows what is not in force, in /readyz and, once, in the log.

@@ -121,6 +121,7 @@ func (r *reloader) put(next *built) {
 		r.gate.Swap(next.rules)
 		r.status.loaded(next.revision, r.builder.now(), next)
 		next.chosen.Activated()
+		r.builder.rollouts.cameIntoForce(next)
 	}
 	r.tellLack(next)
 	r.tellDryRun(next.config.Policy.DryRun)

@@ -139,6 +139,9 @@ func (s *server) assemble(ctx context.Context, o Options, loaded *config.Config)
 	b.ledger, b.journaled = s.ledger, &journal.Counts{}
 	b.keeper = newKeeper(s.config.Policy, s.logger, time.Now)
 	s.status.keeper = b.keeper
+	if err := s.openRollouts(b); err != nil {
+		return err
+	}
 	s.status.follow(s.ledger)
 	g := gate.New(s.ledger.recorder(s.telemetry.Recorder()), time.Now, newDecisionID)
 	s.reloader = &reloader{
@@ -244,6 +247,7 @@ func (s *server) run(ctx context.Context, told <-chan os.Signal) error {
 	group.Add(s.serveAdmin, func(error) { _ = s.admin.Close() })
 	group.Add(func() error { return s.reloader.watch(work, told) }, func(error) { stop() })
 	group.Add(func() error { return s.reloader.followBundles(work) }, func(error) { stop() })
+	group.Add(func() error { return s.candidacy().watch(work) }, func(error) { stop() })
 	group.Add(func() error { return s.keepStatus(work) }, func(error) { stop() })
 	group.Add(func() error { return s.leave(ctx, work) }, func(error) { stop() })
 	if s.collects {
@@ -317,6 +321,7 @@ func (s *server) close(ctx context.Context) {
 	}
 	if s.reloader != nil {
 		s.reloader.close()
+		s.reloader.builder.rollouts.close()
 	}
 	s.ledger.close(s.logger)
 	if s.telemetry != nil {

@@ -1,0 +1,412 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/postern-authz/postern/internal/admin"
+	"github.com/postern-authz/postern/internal/config"
+	"github.com/postern-authz/postern/internal/consumer"
+	"github.com/postern-authz/postern/internal/gate"
+	"github.com/postern-authz/postern/internal/policy"
+	"github.com/postern-authz/postern/internal/rollout"
+	"github.com/postern-authz/postern/policies"
+)
+
+// rollouts bring policies into force with care: a candidate beside the one in
+// force, and the revisions that are kept. A nil rollouts, that of a command, has
+// neither.
+type rollouts struct {
+	shadow *rollout.Shadow
+	// revisions is nil where there is no policy.state_directory, which is that of
+	// the start.
+	revisions *rollout.Revisions
+	failures  atomic.Int64
+	// poke has the candidate compiled anew.
+	poke   chan os.Signal
+	logger *slog.Logger
+}
+
+// openRollouts opens those of a process that serves.
+func openRollouts(c config.Policy, meter rollout.Meter, logger *slog.Logger) (*rollouts, error) {
+	r := &rollouts{poke: make(chan os.Signal, 1), logger: logger}
+	r.shadow = rollout.NewShadow(rollout.ShadowOptions{Meter: meter, Logger: logger, Now: time.Now})
+	if c.StateDirectory == "" {
+		return r, nil
+	}
+	var err error
+	r.revisions, err = rollout.OpenRevisions(rollout.RevisionsOptions{
+		Directory: c.StateDirectory, Keep: c.KeepRevisions, Failed: func() { r.failures.Add(1) }, Logger: logger, Now: time.Now,
+	})
+	return r, err
+}
+
+// openRollouts gives a builder those of this process.
+func (s *server) openRollouts(b *builder) error {
+	meter, err := s.telemetry.NewShadowMeter()
+	if err != nil {
+		return err
+	}
+	if b.rollouts, err = openRollouts(s.config.Policy, meter, s.logger); err != nil {
+		b.rollouts.close()
+	}
+	return err
+}
+
+// candidacy is what keeps the candidate up to date.
+func (s *server) candidacy() *candidacy {
+	return &candidacy{rollouts: s.reloader.builder.rollouts, builder: s.reloader.builder, inForce: &s.reloader.inForce}
+}
+
+func (r *rollouts) close() {
+	if r != nil {
+		r.shadow.Close()
+		r.revisions.Close()
+	}
+}
+
+// kept are the revisions of a configuration; nil: none are kept. A command looks
+// at them without writing.
+func (b *builder) kept(c config.Policy) (*rollout.Revisions, error) {
+	if b.rollouts != nil || c.StateDirectory == "" || b.unpinned {
+		if b.rollouts == nil {
+			return nil, nil
+		}
+		return b.rollouts.revisions, nil
+	}
+	return rollout.LookRevisions(rollout.RevisionsOptions{Directory: c.StateDirectory, Keep: c.KeepRevisions, Logger: b.logger, Now: b.now})
+}
+
+// obeyPin puts a revision that was promoted or rolled back to in the place of
+// what the files hold, for as long as they hold what they held then. It is
+// called with the files' policy as next's.
+func (b *builder) obeyPin(ctx context.Context, next, last *built) error {
+	next.source = next.policy
+	kept, err := b.kept(next.config.Policy)
+	if err != nil {
+		return err
+	}
+	pin := kept.Pin()
+	switch {
+	case pin == nil:
+		return nil
+	case !pin.Holds(next.source.Revision()):
+		next.released = pin
+		return nil
+	}
+	pinned, err := b.compileKept(ctx, next.config.Policy, kept, pin.Revision, last)
+	if err != nil {
+		return fmt.Errorf("policy: what was promoted by %s can't be used (remove pin.json in policy.state_directory, and the policy's own files count): %w", pin.By, err)
+	}
+	next.policy, next.pin = pinned, pin
+	return nil
+}
+
+// compileKept makes a policy of its archive.
+func (b *builder) compileKept(ctx context.Context, c config.Policy, kept *rollout.Revisions, revision string, last *built) (*policy.Snapshot, error) {
+	archive, err := kept.Read(revision)
+	if err != nil {
+		return nil, err
+	}
+	o := b.policyOptions(c)
+	o.Directory, o.Embedded, o.Data = "", nil, nil
+	o.Bundles, o.Revision = []*policy.Bundle{archive}, revision
+	if last != nil && last.pin != nil {
+		o.Last = last.policy
+	}
+	return policy.Compile(ctx, o)
+}
+
+// policyOptions are those of a configuration, without bundles.
+func (b *builder) policyOptions(c config.Policy) policy.Options {
+	return policy.Options{
+		Directory:       c.Directory,
+		Embedded:        policies.FS,
+		Data:            dataFiles(c),
+		Entrypoints:     c.Entrypoints,
+		Timeout:         c.Timeout,
+		AllowedBuiltins: c.AllowedBuiltins,
+		Memory:          b.caches.decisions,
+		Descriptors:     c.Descriptors,
+		Now:             b.now,
+	}
+}
+
+// shadowed hands decisions to the candidate.
+func (b *builder) shadowed(next *built, p gate.Policy) gate.Policy {
+	if b.rollouts == nil {
+		return p
+	}
+	return b.rollouts.shadow.Policy(p, next.policy.Revision())
+}
+
+// with is what is in force, with another policy. Nothing is read from the disk.
+func (b *builder) with(current *built, p *policy.Snapshot, pin *rollout.Pin) (*built, error) {
+	next := *current
+	next.policy, next.pin, next.released = p, pin, nil
+	next.revision = revisionOf(next.config.Revision, next.consumers.Revision(), p.Revision())
+	if err := b.finish(&next, current); err != nil {
+		next.closeUnless(current)
+		return nil, err
+	}
+	return &next, nil
+}
+
+// cameIntoForce keeps the policy that is in force now, lets go of a pin that
+// holds no longer, and has the candidate compared with it.
+func (r *rollouts) cameIntoForce(next *built) {
+	if r == nil {
+		return
+	}
+	if r.revisions != nil {
+		r.note(next)
+	}
+	select {
+	case r.poke <- syscall.SIGHUP:
+	default: // it is due already
+	}
+}
+
+func (r *rollouts) note(next *built) {
+	if pin := next.pin; pin != nil {
+		r.revisions.Note(next.policy, pin.Origin, pin.By)
+		return
+	}
+	r.revisions.Note(next.policy, rollout.OfFiles, next.by)
+	pin := next.released
+	if pin == nil {
+		return
+	}
+	if err := r.revisions.Release(); err != nil {
+		r.failures.Add(1)
+		r.logger.Error("the pin of a policy could not be removed: it holds again if the files become what they were", "error", err.Error())
+	}
+	if pin.Revision != next.policy.Revision() {
+		r.logger.Warn("the policy's files have changed, and count again: what was promoted or rolled back to is no longer in force",
+			"policy", next.policy.Revision(), "was", pin.Revision, "by", pin.By)
+	}
+}
+
+// candidacy keeps the candidate that of the configuration in force and of its
+// own files.
+type candidacy struct {
+	*rollouts
+	builder *builder
+	inForce *atomic.Pointer[built]
+	last    *policy.Snapshot
+	failure string
+}
+
+// load compiles the candidate and reports whether it is good. What is wrong with
+// it shows in /readyz, a metric and the log, and changes nothing else.
+func (c *candidacy) load(ctx context.Context) bool {
+	current := c.inForce.Load()
+	if current == nil || current.rules == nil || current.config.Policy.Shadow == nil {
+		c.last, c.failure = nil, ""
+		c.shadow.Fail(nil)
+		return true
+	}
+	next, err := c.compile(ctx, current)
+	if err != nil {
+		c.refuse(err)
+		return false
+	}
+	if c.last == nil || c.last.Revision() != next.Revision() || c.failure != "" {
+		c.logger.Info("a candidate policy is asked beside the one in force", "candidate", next.Revision(), "policy", current.policy.Revision())
+	}
+	c.last, c.failure = next, ""
+	c.shadow.Set(next, current.config.Policy.Shadow.Sample, current.policy.Revision())
+	return true
+}
+
+func (c *candidacy) refuse(err error) {
+	if text := err.Error(); text != c.failure {
+		c.failure = text
+		c.logger.Error("the candidate policy can't be used and is not asked", "error", text)
+	}
+	c.shadow.Fail(err)
+}
+
+// compile makes the candidate as the policy in force is made, but of its own
+// directory: with the same data files, and the same bundles where they stand
+// beside a directory.
+func (c *candidacy) compile(ctx context.Context, current *built) (*policy.Snapshot, error) {
+	wanted := current.config.Policy
+	o := c.builder.policyOptions(wanted)
+	o.Directory, o.Memory, o.Last = wanted.Shadow.Directory, nil, c.last
+	if wanted.Directory != "" && current.chosen != nil {
+		o.Bundles = current.chosen.Bundles
+	}
+	return policy.Compile(ctx, o)
+}
+
+// sources are what the candidate was read from. A directory that is not there is
+// waited for.
+func (c *candidacy) sources() sources {
+	current := c.inForce.Load()
+	if current == nil || current.config.Policy.Shadow == nil {
+		return sources{}
+	}
+	folders, trees := watched{}, watched{}
+	directory := current.config.Policy.Shadow.Directory
+	trees.tree(directory)
+	for len(trees) == 0 && directory != filepath.Dir(directory) {
+		directory = filepath.Dir(directory)
+		if info, err := os.Stat(directory); err == nil && info.IsDir() {
+			folders.folder(directory)
+			break
+		}
+	}
+	return sources{folders: append(keysOf(folders), keysOf(trees)...), files: map[string]bool{}, trees: trees}
+}
+
+func keysOf(w watched) (all []string) {
+	for path := range w {
+		all = append(all, path)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// watch keeps the candidate up to date until ctx ends.
+func (c *candidacy) watch(ctx context.Context) error {
+	return watchFolders(ctx, c.logger, c.sources, c.poke, retry, func() bool { return c.load(ctx) })
+}
+
+// Promote implements admin.Policies.
+func (r *reloader) Promote(ctx context.Context, by consumer.Author, revision string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	revisions, err := r.keeps()
+	if err != nil {
+		return err
+	}
+	candidate := r.builder.rollouts.shadow.Candidate()
+	switch {
+	case candidate == nil:
+		return &admin.Conflict{Detail: r.noCandidate()}
+	case revision != "" && revision != candidate.Revision():
+		return &admin.Conflict{Detail: fmt.Sprintf("the candidate is %s and not %.80q: nothing was promoted", candidate.Revision(), revision)}
+	case candidate.Revision() == r.current.policy.Revision():
+		return nil
+	}
+	if err := revisions.Keep(candidate, rollout.OfShadow, by.Name); err != nil {
+		return r.unwritten(err)
+	}
+	return r.enforce(ctx, by, "promote", rollout.OfShadow, candidate.Revision())
+}
+
+// Rollback implements admin.Policies.
+func (r *reloader) Rollback(ctx context.Context, by consumer.Author, revision string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	revisions, err := r.keeps()
+	if err != nil {
+		return err
+	}
+	if revision == "" {
+		before, found := revisions.Before(r.current.policy.Revision())
+		if !found {
+			return &admin.Conflict{Detail: "no revision was in force before this one, as far as is known here"}
+		}
+		revision = before.Revision
+	}
+	switch {
+	case revision == r.current.policy.Revision():
+		return nil
+	case !slices.ContainsFunc(revisions.List(), func(kept rollout.Revision) bool { return kept.Revision == revision }):
+		return &consumer.Outcome{Kind: "policy revision", Name: revision, Err: consumer.ErrNotFound}
+	}
+	return r.enforce(ctx, by, "rollback", rollout.Kept, revision)
+}
+
+func (r *reloader) keeps() (*rollout.Revisions, error) {
+	switch {
+	case r.builder.rollouts == nil || r.builder.rollouts.revisions == nil:
+		return nil, &admin.Conflict{Detail: "policy.state_directory is not configured, so that a restart would undo it: nothing was changed"}
+	case r.current.rules == nil:
+		return nil, &admin.Conflict{Detail: "no policy is in force yet"}
+	}
+	return r.builder.rollouts.revisions, nil
+}
+
+func (r *reloader) noCandidate() string {
+	if report := r.builder.rollouts.shadow.Report(); report.Error != "" {
+		return "the candidate can't be used: " + report.Error
+	}
+	if r.current.config.Policy.Shadow == nil {
+		return "there is no candidate: policy.shadow is not configured"
+	}
+	return "the candidate is still being read"
+}
+
+// unwritten is for what could not be made safe, so that nothing was changed.
+func (r *reloader) unwritten(err error) error {
+	r.builder.rollouts.failures.Add(1)
+	r.logger.Error("a policy could not be promoted or rolled back to, since that could not be written", "error", err.Error())
+	return fmt.Errorf("policy.state_directory: %w", errors.Join(consumer.ErrFull, err))
+}
+
+// enforce puts a kept revision in force: first on the disk, so that a restart
+// obeys it, and then here. The revision of the files themselves needs no pin. The
+// caller holds mu.
+func (r *reloader) enforce(ctx context.Context, by consumer.Author, action, origin, revision string) error {
+	last, revisions := r.current, r.builder.rollouts.revisions
+	pin := &rollout.Pin{Revision: revision, Over: last.source.Revision(), Origin: origin, By: by.Name, At: r.builder.now()}
+	wanted := last.source
+	if pin.Over == revision {
+		pin = nil
+	} else {
+		var err error
+		if wanted, err = r.builder.compileKept(ctx, last.config.Policy, revisions, revision, last); err != nil {
+			return &admin.Conflict{Detail: "the revision can't be used: " + err.Error()}
+		}
+	}
+	next, err := r.builder.with(last, wanted, pin) //nolint:contextcheck // what it opens outlives this call
+	if err != nil {
+		return err
+	}
+	next.by = by.Name
+	if err := r.writePin(pin); err != nil {
+		next.closeUnless(last)
+		return r.unwritten(err)
+	}
+	r.put(next)
+	last.closeUnless(next)
+	r.tellForgetful(last)
+	r.logger.Warn("policy: "+action, "by", by.Name, "address", by.Address, "policy", revision, "was", last.policy.Revision(), "revision", next.revision)
+	r.audit(ctx, by, action, last.policy.Revision(), revision)
+	return nil
+}
+
+func (r *reloader) writePin(pin *rollout.Pin) error {
+	if pin == nil {
+		return r.builder.rollouts.revisions.Release()
+	}
+	return r.builder.rollouts.revisions.SetPin(*pin)
+}
+
+// audit writes the change into the store's audit chain, where there is a store.
+// One that is away holds up nothing: the log has it.
+func (r *reloader) audit(ctx context.Context, by consumer.Author, action, was, revision string) {
+	if r.builder.ledger == nil {
+		return
+	}
+	_, err := r.builder.ledger.store.Change(ctx, by, func(w consumer.Writer) error {
+		return w.Note(ctx, &consumer.AuditRecord{
+			Action: action, Kind: "policy", Target: revision,
+			Before: fmt.Sprintf(`{"revision":%q}`, was), After: fmt.Sprintf(`{"revision":%q}`, revision),
+		})
+	})
+	if err != nil {
+		r.logger.Error("a change of the policy in force is not in the audit chain", "action", action, "by", by.Name, "policy", revision, "error", err.Error())
+	}
+}
