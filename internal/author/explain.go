@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -62,10 +63,7 @@ func Explain(ctx context.Context, s *policy.Snapshot, q *gate.Question, director
 		return nil, fmt.Errorf("the entry point %q is not compiled", q.Entrypoint)
 	}
 	decision, err := s.Decide(ctx, q)
-	x.Allowed, x.Detail = decision.Allowed && err == nil, decision.Detail
-	if err != nil {
-		x.Detail, _, _ = strings.Cut(err.Error(), "\n")
-	}
+	x.decided(&decision, err)
 	probe, err := s.Probe(q)
 	var unreadable *access.Unreadable
 	switch {
@@ -74,15 +72,42 @@ func Explain(ctx context.Context, s *policy.Snapshot, q *gate.Question, director
 	case err != nil:
 		return nil, err
 	}
+	x.look(ctx, s, probe, body)
+	x.under(directory)
+	x.hide(secretsOf(q.Request, credentialHeaders))
+	return x, nil
+}
+
+// ExplainRecorded explains what a policy answers to an input that was kept, as
+// of a time.
+func ExplainRecorded(ctx context.Context, s *policy.Snapshot, entrypoint string, input *ast.Term, at time.Time, directory string) (*Explanation, error) {
+	x := &Explanation{Entrypoint: entrypoint, Revision: s.Revision(), Rules: []Tried{}, NearMisses: []Miss{}}
+	body := s.EntrypointQuery(entrypoint)
+	if body == nil {
+		return nil, fmt.Errorf("the entry point %q is not compiled", entrypoint)
+	}
+	decision, err := s.DecideRecorded(ctx, entrypoint, input, at)
+	x.decided(&decision, err)
+	x.look(ctx, s, s.ProbeRecorded(input, at), body)
+	x.under(directory)
+	return x, nil
+}
+
+func (x *Explanation) decided(d *access.Decision, err error) {
+	x.Allowed, x.Detail = d.Allowed && err == nil, d.Detail
+	if err != nil {
+		x.Detail, _, _ = strings.Cut(err.Error(), "\n")
+	}
+}
+
+// look evaluates once more and watches.
+func (x *Explanation) look(ctx context.Context, s *policy.Snapshot, probe *policy.Probe, body ast.Body) {
 	t := tracer{input: probe.Input(), tried: map[*ast.Rule]*Tried{}, running: map[uint64]*ast.Rule{}}
 	_ = probe.Solve(ctx, body, searchTime, &t, func(topdown.QueryResult) error { return nil }) // its error is the decision's
 	x.Rules = t.rules()
 	if !x.Allowed {
-		x.NearMisses = append(x.NearMisses, nearMisses(ctx, probe, s.Compiler(), refOf(q.Entrypoint))...)
+		x.NearMisses = append(x.NearMisses, nearMisses(ctx, probe, s.Compiler(), refOf(x.Entrypoint))...)
 	}
-	x.under(directory)
-	x.hide(secretsOf(q.Request, credentialHeaders))
-	return x, nil
 }
 
 // under puts a directory before the files' names.

@@ -31,7 +31,7 @@ func newPolicy() *cobra.Command {
 		Args: cobra.NoArgs, RunE: needsCommand,
 	}
 	cmd.AddCommand(newPolicyInit())
-	cmd.AddCommand(newPolicyTest(), newPolicyFmt(), newPolicyLint(), newPolicyBench(), newPolicyExplain())
+	cmd.AddCommand(newPolicyTest(), newPolicyFmt(), newPolicyLint(), newPolicyBench(), newPolicyExplain(), newPolicyReplay())
 	return cmd
 }
 

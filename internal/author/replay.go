@@ -1,0 +1,535 @@
+package author
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/postern-authz/postern/internal/journal"
+	"github.com/postern-authz/postern/internal/policy"
+)
+
+// ReplayOptions say which decisions another policy is asked for again.
+type ReplayOptions struct {
+	// Files are those of the journal.
+	Files []string
+	// Compile makes the new policy with one entry point.
+	Compile func(entrypoint string) (*policy.Snapshot, error)
+	// Directory is where its files stand, for what is told of its rules.
+	Directory string
+	// Entrypoints are those whose decisions count; none: all.
+	Entrypoints []string
+	// Workers are how many records are looked at at once, Examples how many
+	// decisions of a group are named.
+	Workers, Examples int
+	// Problem takes lines that are no records.
+	Problem func(journal.Problem)
+}
+
+// Replayed is what became of a journal's decisions under another policy.
+type Replayed struct {
+	// Decisions were looked at: Same are as before, Flipped are not, and Untold
+	// can't be told. Malformed are lines that are no decisions.
+	Decisions int64 `json:"decisions"`
+	Same      int64 `json:"same"`
+	Flipped   int64 `json:"flipped"`
+	Untold    int64 `json:"untold"`
+	Malformed int64 `json:"malformed"`
+	// Remembered are those that asked what was asked before.
+	Remembered int64 `json:"remembered"`
+	// Revisions are those of the new policy, by entry point.
+	Revisions map[string]string `json:"revisions"`
+	From      time.Time         `json:"from,omitzero"`
+	Until     time.Time         `json:"until,omitzero"`
+	Files     int               `json:"files"`
+	// Flips are the changes, by how many: "allowed → denied", …
+	Flips []Count `json:"flips"`
+	// Why says what keeps decisions from being told, by how many.
+	Why []Count `json:"why_untold"`
+	// Groups are the flips, the largest first.
+	Groups []*Group `json:"groups"`
+	// BlindAnswers says that only whether there are answers beside yes or no was
+	// compared: the journal's key is not beside it.
+	BlindAnswers bool `json:"blind_answers,omitempty"`
+
+	// clocks are the entry points whose rules ask for the time.
+	clocks map[string]bool
+}
+
+// Count is how often something was.
+type Count struct {
+	What  string `json:"what"`
+	Count int64  `json:"count"`
+}
+
+// Group are flips of one kind for one consumer and route, by one rule.
+type Group struct {
+	From     string `json:"from"`
+	To       string `json:"to"`
+	Consumer string `json:"consumer"`
+	Route    string `json:"route"`
+	// Entrypoint is what was asked, Rule what of it decided: the rules that held
+	// now, or what was missing.
+	Entrypoint string `json:"entrypoint"`
+	Rule       string `json:"rule"`
+	Count      int64  `json:"count"`
+	// Examples are ids of decisions, the first of the journal.
+	Examples []string `json:"examples"`
+
+	kept []example
+}
+
+type example struct {
+	file, id string
+	line     int
+	at       time.Time
+	input    []byte
+}
+
+func (e *example) before(o *example) bool {
+	if by := strings.Compare(e.file, o.file); by != 0 {
+		return by < 0
+	}
+	return e.line < o.line
+}
+
+// The bounds of a replay.
+const (
+	// maxKnown is how many different questions are remembered.
+	maxKnown = 1 << 20
+	// maxGroups bounds what is told apart; what comes after counts for "(others)".
+	maxGroups = 20_000
+	// attributing is how long reasons are looked for in all, and one of them.
+	attributing  = 15 * time.Second
+	oneReason    = 300 * time.Millisecond
+	notLookedFor = "(not looked for: there are too many)"
+)
+
+// replay is one run.
+type replay struct {
+	ctx     context.Context
+	options ReplayOptions
+	key     []byte
+	blind   bool
+	targets sync.Map // entry point → *target
+	making  sync.Mutex
+	known   [64]shelf
+	// spent is what looking for reasons has taken.
+	spent atomic.Int64
+}
+
+// shelf is a part of what is remembered.
+type shelf struct {
+	sync.Mutex
+	answers map[[16]byte]answer
+}
+
+// answer is what the new policy said.
+type answer struct {
+	outcome string
+	status  int
+	digest  string
+	reason  *reason
+}
+
+// reason is looked for when it is needed first.
+type reason struct {
+	once sync.Once
+	text string
+}
+
+// target is an entry point of the new policy.
+type target struct {
+	entrypoint string
+	snapshot   *policy.Snapshot
+	selected   *policy.Selection
+	steady     bool
+	err        error
+
+	// places are the first words on each place of a reason.
+	places sync.Map
+}
+
+// tally is what one worker counts.
+type tally struct {
+	Replayed
+	flips, why map[string]int64
+	groups     map[groupKey]*Group
+	missing    map[held][]string
+	altered    map[string][]string
+	buffer     []byte
+	mark       []byte
+}
+
+type groupKey struct{ from, to, consumer, route, entrypoint, rule string }
+
+type held struct {
+	target *target
+	held   *policy.Selection
+}
+
+// Replay asks a policy for each decision of a journal and tells what differs.
+func Replay(ctx context.Context, o ReplayOptions) (*Replayed, error) {
+	r := &replay{ctx: ctx, options: o, key: journal.Key(o.Files)}
+	if r.blind = r.key == nil; r.blind {
+		r.key = make([]byte, 32)
+	}
+	for i := range r.known {
+		r.known[i].answers = map[[16]byte]answer{}
+	}
+	tallies := make([]*tally, o.Workers)
+	for i := range tallies {
+		tallies[i] = &tally{flips: map[string]int64{}, why: map[string]int64{}, groups: map[groupKey]*Group{}, missing: map[held][]string{}, altered: map[string][]string{}}
+	}
+	var malformed int64
+	err := journal.Read(ctx, o.Files, journal.Reading{
+		Workers: o.Workers,
+		Each:    func(worker int, one *journal.Record) { r.each(tallies[worker], one) },
+		Problem: func(p journal.Problem) {
+			malformed++
+			o.Problem(p)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := r.gather(tallies)
+	all.Malformed = malformed
+	return all, nil
+}
+
+// target compiles an entry point when it is met first.
+func (r *replay) target(raw journal.Raw) *target {
+	name := raw.String()
+	if t, met := r.targets.Load(name); met {
+		return t.(*target) //nolint:forcetypeassert // nothing else is in it
+	}
+	r.making.Lock()
+	defer r.making.Unlock()
+	if t, met := r.targets.Load(name); met {
+		return t.(*target) //nolint:forcetypeassert // nothing else is in it
+	}
+	t := &target{entrypoint: name}
+	if t.snapshot, t.err = r.options.Compile(name); t.err == nil {
+		t.selected = t.snapshot.Selection(name)
+		t.steady = len(t.snapshot.Unremembered(name)) == 0
+	}
+	r.targets.Store(name, t)
+	return t
+}
+
+// each looks at one record.
+func (r *replay) each(n *tally, one *journal.Record) {
+	if len(r.options.Entrypoints) > 0 && !slices.Contains(r.options.Entrypoints, one.Entrypoint.String()) {
+		return
+	}
+	n.Decisions++
+	n.seen(one)
+	t := r.target(one.Entrypoint)
+	if why := n.untold(t, one); len(why) > 0 {
+		n.Untold++
+		for _, text := range why {
+			n.count(n.why, text)
+		}
+		return
+	}
+	now, input := r.ask(n, t, one)
+	from, to := told(one.Outcome.String(), one.Status), told(now.outcome, now.status)
+	if from == to && !r.answersDiffer(one, now) {
+		n.Same++
+		return
+	}
+	if from == to {
+		from, to = from+" as before", to+" with another answer"
+	}
+	n.Flipped++
+	n.count(n.flips, from+" → "+to)
+	key := groupKey{from, to, one.Consumer.String(), one.Route.String(), t.entrypoint, r.reasonOf(t, now, one, input)}
+	n.group(key, one, input, r.options.Examples)
+}
+
+// told is an outcome with its status where that is not the usual one.
+func told(outcome string, status int) string {
+	switch {
+	case outcome == journal.Denied && status != 403, outcome == journal.Error && status != 503:
+		return fmt.Sprintf("%s %d", outcome, status)
+	}
+	return outcome
+}
+
+func (r *replay) answersDiffer(one *journal.Record, now answer) bool {
+	if r.blind {
+		return (len(one.Answer) == 0) != (now.digest == "")
+	}
+	return one.Answer.String() != now.digest
+}
+
+func (n *tally) seen(one *journal.Record) {
+	// Text of one form and length sorts by time well enough to parse few.
+	if raw := string(one.At); n.From.IsZero() || raw < string(n.mark) || n.Decisions%4096 == 1 {
+		at := one.Time()
+		if n.From.IsZero() || at.Before(n.From) {
+			n.From, n.mark = at, append(n.mark[:0], one.At...)
+		}
+		if at.After(n.Until) {
+			n.Until = at
+		}
+	}
+}
+
+// count keeps the number of different texts bounded.
+func (n *tally) count(counts map[string]int64, text string) {
+	if _, met := counts[text]; !met && len(counts) >= maxGroups {
+		text = "(others)"
+	}
+	counts[text]++
+}
+
+// untold says what of that the new policy reads the record does not hold.
+func (n *tally) untold(t *target, one *journal.Record) []string {
+	switch {
+	case t.err != nil:
+		return []string{"the new policy does not answer: " + t.err.Error()}
+	case len(one.Input) == 0:
+		return []string{"the request could not be read: " + one.Failure.String()}
+	}
+	h := held{t, one.Held}
+	missing, met := n.missing[h]
+	if !met {
+		for _, path := range t.selected.Missing(one.Held) {
+			missing = append(missing, "input."+path.String()+" is not held")
+		}
+		if len(n.missing) < maxGroups {
+			n.missing[h] = missing
+		}
+	}
+	if len(one.Redacted)+len(one.Hashed)+len(one.Omitted) == 0 {
+		return missing
+	}
+	n.buffer = append(append(append(append(append(n.buffer[:0], one.Redacted...), '|'), one.Hashed...), '|'), one.Omitted...)
+	n.buffer = append(append(n.buffer, '|'), t.entrypoint...)
+	altered, met := n.altered[string(n.buffer)]
+	if !met {
+		all, err := one.Altered()
+		if err != nil {
+			return []string{err.Error()}
+		}
+		for _, a := range all {
+			if text := "input." + a.Path.String() + " is " + a.How; t.selected.Reads(a.Path) && !slices.Contains(altered, text) {
+				altered = append(altered, text)
+			}
+		}
+		if len(n.altered) < maxGroups {
+			n.altered[string(n.buffer)] = altered
+		}
+	}
+	if len(missing) == 0 {
+		return altered
+	}
+	return slices.Concat(missing, altered)
+}
+
+// ask gives the new policy's answer, from memory where it was asked the same.
+// The input is what it was asked, in the worker's buffer.
+func (r *replay) ask(n *tally, t *target, one *journal.Record) (answer, []byte) {
+	n.buffer = append(n.buffer[:0], t.entrypoint...)
+	n.buffer = append(n.buffer, 0)
+	if !t.steady {
+		n.buffer = append(n.buffer, one.At...)
+	}
+	n.buffer = append(n.buffer, 0)
+	from := len(n.buffer)
+	n.buffer = journal.Project(n.buffer, one.Input, t.selected)
+	input := n.buffer[from:]
+	sum := sha256.Sum256(n.buffer)
+	key := [16]byte(sum[:16])
+	shelf := &r.known[binary.LittleEndian.Uint64(sum[16:])%uint64(len(r.known))]
+	shelf.Lock()
+	known, met := shelf.answers[key]
+	shelf.Unlock()
+	if met {
+		n.Remembered++
+		return known, input
+	}
+	known = r.decide(t, one, input)
+	shelf.Lock()
+	defer shelf.Unlock()
+	if len(shelf.answers) < maxKnown/len(r.known) {
+		shelf.answers[key] = known
+	}
+	return known, input
+}
+
+func (r *replay) decide(t *target, one *journal.Record, input []byte) answer {
+	d, err := t.snapshot.DecideRecorded(r.ctx, t.entrypoint, journal.Term(input), one.Time())
+	a := answer{reason: &reason{}}
+	a.outcome, a.status = journal.OutcomeOf(&d, err)
+	if err != nil {
+		text, _, _ := strings.Cut(err.Error(), "\n")
+		a.reason.once.Do(func() { a.reason.text = text })
+		return a
+	}
+	a.digest = journal.AnswerOf(r.key, &d)
+	return a
+}
+
+// reasonOf is what decided: the rules that held, or what was missing.
+func (r *replay) reasonOf(t *target, now answer, one *journal.Record, input []byte) string {
+	now.reason.once.Do(func() {
+		if time.Duration(r.spent.Load()) > attributing {
+			now.reason.text = notLookedFor
+			return
+		}
+		start := time.Now()
+		defer func() { r.spent.Add(int64(time.Since(start))) }()
+		ctx, cancel := context.WithTimeout(r.ctx, oneReason)
+		defer cancel()
+		x, err := ExplainRecorded(ctx, t.snapshot, t.entrypoint, journal.Term(input), one.Time(), r.options.Directory)
+		if err != nil {
+			now.reason.text = notLookedFor
+			return
+		}
+		now.reason.text = t.reason(x)
+	})
+	return now.reason.text
+}
+
+// reason sums an explanation up. What was missing goes by its places in the
+// policy: its words may name values, which differ.
+func (t *target) reason(x *Explanation) string {
+	if x.Allowed {
+		return strings.Join(t.held(x), ", ")
+	}
+	if len(x.NearMisses) == 0 {
+		return "no small change would have allowed it"
+	}
+	var places, texts []string
+	for _, lack := range x.NearMisses[0] {
+		place := fmt.Sprintf("%s:%d", lack.File, lack.Line)
+		places = append(places, place)
+		texts = append(texts, lack.Text+" ("+place+")")
+	}
+	place := strings.Join(places, " ")
+	if len(texts) == 1 && strings.HasPrefix(texts[0], "lacks ") {
+		return texts[0] // these are few, and tell more
+	}
+	first, _ := t.places.LoadOrStore(place, strings.Join(texts, ", and "))
+	return first.(string) //nolint:forcetypeassert // nothing else is in it
+}
+
+// held are the entry point's own rules that held.
+func (t *target) held(x *Explanation) (all []string) {
+	own := strings.ReplaceAll(t.entrypoint, "/", ".")
+	for _, rule := range x.Rules {
+		if rule.Held && !rule.Default && rule.Rule == own {
+			all = append(all, fmt.Sprintf("%s (%s:%d)", rule.Rule, rule.File, rule.Line))
+		}
+	}
+	return all
+}
+
+// group counts a flip.
+func (n *tally) group(key groupKey, one *journal.Record, input []byte, examples int) {
+	g := n.groups[key]
+	if g == nil {
+		if len(n.groups) >= maxGroups {
+			key.consumer, key.route, key.rule = "(others)", "", ""
+		}
+		if g = n.groups[key]; g == nil {
+			g = newGroup(key)
+			n.groups[key] = g
+		}
+	}
+	g.Count++
+	e := example{file: one.File, line: one.Line}
+	if len(g.kept) >= max(examples, 1) && !e.before(&g.kept[len(g.kept)-1]) {
+		return
+	}
+	e.id, e.at, e.input = one.ID.String(), one.Time(), bytes.Clone(input)
+	g.keep(max(examples, 1), e)
+}
+
+func newGroup(k groupKey) *Group {
+	return &Group{From: k.from, To: k.to, Consumer: k.consumer, Route: k.route, Entrypoint: k.entrypoint, Rule: k.rule}
+}
+
+// keep keeps the first examples.
+func (g *Group) keep(limit int, more ...example) {
+	g.kept = append(g.kept, more...)
+	slices.SortFunc(g.kept, func(a, b example) int {
+		if by := strings.Compare(a.file, b.file); by != 0 {
+			return by
+		}
+		return a.line - b.line
+	})
+	g.kept = g.kept[:min(limit, len(g.kept))]
+}
+
+// gather sums up what the workers counted.
+func (r *replay) gather(tallies []*tally) *Replayed {
+	all := &Replayed{Revisions: map[string]string{}, clocks: map[string]bool{}, Files: len(r.options.Files), BlindAnswers: r.blind, Groups: []*Group{}}
+	flips, why, groups := map[string]int64{}, map[string]int64{}, map[groupKey]*Group{}
+	for _, n := range tallies {
+		all.Decisions, all.Same, all.Flipped, all.Untold = all.Decisions+n.Decisions, all.Same+n.Same, all.Flipped+n.Flipped, all.Untold+n.Untold
+		all.Remembered += n.Remembered
+		if all.From.IsZero() || !n.From.IsZero() && n.From.Before(all.From) {
+			all.From = n.From
+		}
+		if n.Until.After(all.Until) {
+			all.Until = n.Until
+		}
+		merge(flips, n.flips)
+		merge(why, n.why)
+		for key, g := range n.groups {
+			if groups[key] == nil {
+				groups[key] = newGroup(key)
+			}
+			groups[key].Count += g.Count
+			groups[key].keep(max(r.options.Examples, 1), g.kept...)
+		}
+	}
+	all.Flips, all.Why = countsOf(flips), countsOf(why)
+	for _, g := range groups {
+		g.Examples = []string{}
+		for i := range g.kept[:min(len(g.kept), r.options.Examples)] {
+			g.Examples = append(g.Examples, g.kept[i].id)
+		}
+		all.Groups = append(all.Groups, g)
+	}
+	slices.SortFunc(all.Groups, func(a, b *Group) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.From+a.To, b.From+b.To), strings.Compare(a.Consumer, b.Consumer), strings.Compare(a.Route, b.Route), strings.Compare(a.Rule, b.Rule))
+	})
+	r.targets.Range(func(_, t any) bool {
+		if t := t.(*target); t.err == nil { //nolint:forcetypeassert // nothing else is in it
+			all.Revisions[t.entrypoint] = t.snapshot.Revision()
+			all.clocks[t.entrypoint] = slices.ContainsFunc(t.snapshot.Unremembered(t.entrypoint), func(u policy.Unremembered) bool { return strings.Contains(u.Text, "time.now_ns") })
+		}
+		return true
+	})
+	return all
+}
+
+func merge(into, from map[string]int64) {
+	for text, n := range from {
+		into[text] += n
+	}
+}
+
+func countsOf(counts map[string]int64) []Count {
+	all := make([]Count, 0, len(counts))
+	for text, n := range counts {
+		all = append(all, Count{text, n})
+	}
+	slices.SortFunc(all, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.What, b.What))
+	})
+	return all
+}
