@@ -48,7 +48,7 @@ func (w *writer) add(h held, record []byte) {
 		w.deps.Counts.Failed.Add(1)
 		return
 	}
-	if w.file != nil && w.size+int64(len(w.waiting)+len(record)) > w.config.MaxFileSize && w.size+int64(len(w.waiting)) > 0 {
+	if (w.size > 0 || w.records > 0) && w.size+int64(len(w.waiting)+len(record)) > w.config.MaxFileSize {
 		w.flush()
 		w.finish()
 	}
@@ -213,7 +213,7 @@ func (w *writer) finish() {
 	if err := errors.Join(w.file.Sync(), w.file.Close()); err != nil {
 		w.tell("a file of the journal may be torn", err)
 	}
-	w.file = nil
+	w.file, w.size = nil, 0
 }
 
 func (w *writer) close() {
