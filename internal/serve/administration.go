@@ -19,7 +19,10 @@ import (
 // Life says what the administration of a store stands on, beside its
 // configuration.
 type Life struct {
+	// Ledger is nil where there is no store: policies alone are administered then.
 	Ledger consumer.Ledger
+	// Policies are nil where none is in force.
+	Policies admin.Policies
 	// Declared are the consumers of files, as they are at the moment.
 	Declared func() consumer.Store
 	// Applied waits until this process has applied a change; nil: it serves
@@ -32,9 +35,25 @@ type Life struct {
 	Logger  *slog.Logger
 }
 
-// Administration makes the admin API over a store.
+// Administration makes the admin API over a store, or over policies alone.
 func Administration(c *config.Config, l Life) (*admin.Server, error) {
-	ring, err := keyring.New(l.Ledger, keyring.Options{
+	o := admin.Options{
+		Policies: l.Policies, Tokens: l.Tokens, Hosts: c.Listen.AdminHosts, PageKey: l.PageKey,
+		Now: time.Now, Random: rand.Reader, Logger: l.Logger,
+	}
+	if l.Ledger == nil {
+		return admin.New(o)
+	}
+	var err error
+	if o.Keyring, err = newKeyring(c, l); err != nil {
+		return nil, err
+	}
+	o.Import = documents{l.Ledger}
+	return admin.New(o)
+}
+
+func newKeyring(c *config.Config, l Life) (*keyring.Keyring, error) {
+	return keyring.New(l.Ledger, keyring.Options{
 		Prefix: c.Consumers.Keys.Prefix, Grace: c.Consumers.Keys.Grace, MaxCredentials: c.Consumers.Keys.MaxCredentials,
 		Environments: c.Consumers.Environments,
 		Declared: func(name string) bool {
@@ -44,39 +63,38 @@ func Administration(c *config.Config, l Life) (*admin.Server, error) {
 		Issuers: func() []string { return issuerNames(c) },
 		Applied: l.Applied, Now: time.Now, Random: rand.Reader,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return admin.New(admin.Options{
-		Keyring: ring, Tokens: l.Tokens, Hosts: c.Listen.AdminHosts, Import: documents{l.Ledger}, PageKey: l.PageKey,
-		Now: time.Now, Random: rand.Reader, Logger: l.Logger,
-	})
 }
 
-// openAPI makes the admin API over the store, or tells that there is none.
+// openAPI makes the admin API. It is there where it has anything to do: over a
+// store, over kept revisions of policy, or for whom tokens are configured.
 func (s *server) openAPI(stdout io.Writer) (http.Handler, error) {
-	if s.ledger == nil {
-		return http.HandlerFunc(unadministered), nil
-	}
 	tokens := tokensOf(s.config)
 	if len(tokens) == 0 {
+		if s.ledger == nil && s.config.Policy.StateDirectory == "" {
+			return http.HandlerFunc(unadministered), nil
+		}
 		token, err := startToken(stdout)
 		if err != nil {
 			return nil, err
 		}
 		tokens = append(tokens, token)
 	}
+	life := Life{Policies: s.reloader, Tokens: tokens, Logger: s.logger}
+	if s.ledger != nil {
+		s.overStore(&life)
+	}
+	api, err := Administration(s.config, life)
+	s.reloader.api = api
+	return api, err
+}
+
+func (s *server) overStore(l *Life) {
 	pages, err := s.ledger.store.Derive("page tokens")
 	if err != nil {
 		s.logger.Warn("page tokens of lists end with this process, since the store is not reached yet", "error", err.Error())
 	}
-	api, err := Administration(s.config, Life{
-		PageKey: pages,
-		Ledger:  s.ledger.store, Applied: s.ledger.replica.Applied, Tokens: tokens, Logger: s.logger,
-		Declared: func() consumer.Store { return s.reloader.inForce.Load().consumers },
-	})
-	s.reloader.api = api
-	return api, err
+	l.PageKey, l.Ledger, l.Applied = pages, s.ledger.store, s.ledger.replica.Applied
+	l.Declared = func() consumer.Store { return s.reloader.inForce.Load().consumers }
 }
 
 // tokensOf digests those of a configuration.
@@ -102,7 +120,8 @@ func startToken(w io.Writer) (admin.Token, error) {
 	return admin.NewToken("start", admin.RoleAdmin, []byte(text)), nil
 }
 
-// unadministered answers for the API where consumers are in files alone.
+// unadministered answers for the API where consumers are in files alone and
+// nobody may call it.
 func unadministered(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")

@@ -147,6 +147,7 @@ func (s *server) assemble(ctx context.Context, o Options, loaded *config.Config)
 	s.reloader = &reloader{
 		path: o.ConfigPath, started: loaded, gate: g, status: s.status, reloaded: s.telemetry.Reloaded, logger: s.logger, builder: b,
 	}
+	s.status.policy = s.reloader.policyReport
 	if err := s.reloader.begin(ctx, s.config); err != nil {
 		return err
 	}

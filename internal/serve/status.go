@@ -37,6 +37,8 @@ type Report struct {
 	// Bundles tell of those that policy is made of. The process is not ready until
 	// there is one content of each; after that the last good ones serve.
 	Bundles []BundleReport `json:"bundles,omitempty"`
+	// Policy tells which policy is in force, and of its candidate.
+	Policy *PolicyReport `json:"policy,omitempty"`
 }
 
 // IssuerReport is the state of one issuer's key set.
@@ -78,6 +80,7 @@ type status struct {
 	report Report
 	asked  neighbours
 	ledger *ledger
+	policy func() *PolicyReport
 	keeper *bundles.Keeper
 }
 
@@ -146,6 +149,9 @@ func (s *status) read() Report {
 		r.Ready = r.Ready && issuer.Ready
 	}
 	r.Bundles = bundleReports(s.keeper)
+	if s.policy != nil {
+		r.Policy = s.policy()
+	}
 	s.tell(r.Ready)
 	return r
 }
