@@ -33,6 +33,7 @@ type Bundle struct {
 	// Data is what stands below data; nil is none. It is never changed.
 	Data ast.Value
 
+	// digest is of its contents; zero for one that was not read.
 	digest [sha256.Size]byte
 }
 
@@ -72,7 +73,7 @@ func unpack(r io.Reader, most int64) (*unpacked, error) {
 	if err != nil {
 		return nil, fmt.Errorf("this is no .tar.gz: %w", err)
 	}
-	left := io.LimitReader(zipped, 4*most+1)
+	left := io.LimitReader(zipped, 4*most+maxFiles*4096) // with headers
 	archive, all, total := tar.NewReader(left), &unpacked{files: map[string][]byte{}}, int64(0)
 	for {
 		header, err := archive.Next()
@@ -149,7 +150,7 @@ func readBundle(name string, files *unpacked, o BundleOptions) (*Bundle, error) 
 	if err := b.readData(read.Raw); err != nil {
 		return nil, err
 	}
-	b.seal()
+	b.digest = b.contents()
 	return b, b.withinRoots()
 }
 
@@ -190,8 +191,8 @@ func below(folder string) []string {
 	return strings.Split(folder, "/")
 }
 
-// seal digests what the bundle holds.
-func (b *Bundle) seal() {
+// contents digests what the bundle holds.
+func (b *Bundle) contents() (digest [sha256.Size]byte) {
 	sum := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(b.Modules)) {
 		delimited(sum, []byte(name))
@@ -200,7 +201,8 @@ func (b *Bundle) seal() {
 	if b.Data != nil {
 		_ = writeJSON(sum, b.Data) // a hash never fails
 	}
-	sum.Sum(b.digest[:0])
+	sum.Sum(digest[:0])
+	return digest
 }
 
 // withinRoots holds the data to the roots; OPA holds the modules to them.

@@ -27,6 +27,7 @@ type moduleText struct {
 // or the embedded files, files of data and bundles. It is never changed.
 type content struct {
 	modules  []moduleText
+	bundles  []*Bundle
 	datasets []*dataset
 	// data is what stands below data, of all documents.
 	data ast.Object
@@ -46,7 +47,7 @@ type content struct {
 // readContent reads everything that the options name. Documents of last that
 // did not change are used again.
 func readContent(o Options, now time.Time) (*content, error) {
-	c := &content{now: now, last: o.Last.datasets()}
+	c := &content{bundles: o.Bundles, now: now, last: o.Last.datasets()}
 	if root := open(o); root != nil {
 		c.readTree(root)
 	}
@@ -60,7 +61,7 @@ func readContent(o Options, now time.Time) (*content, error) {
 		c.refuse(*err)
 	}
 	c.last = nil
-	c.checkOwners(o.Bundles)
+	c.checkOwners()
 	if len(c.problems) > 0 {
 		return nil, &Error{Problems: c.problems}
 	}
@@ -107,15 +108,16 @@ func (c *content) readDataset(open func() (fs.File, error), name string, at []st
 
 // add takes in a bundle.
 func (c *content) add(b *Bundle) {
-	if b.digest == ([sha256.Size]byte{}) {
-		b.seal()
+	digest := b.digest
+	if digest == ([sha256.Size]byte{}) {
+		digest = b.contents()
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.Modules)) {
 		full := path.Join(b.Name, name)
 		c.modules = append(c.modules, moduleText{name: full, file: b.file(name), text: b.Modules[name], from: b})
 	}
 	if b.Data != nil {
-		c.datasets = append(c.datasets, &dataset{name: b.file(""), value: b.Data, digest: b.digest})
+		c.datasets = append(c.datasets, &dataset{name: b.file(""), value: b.Data, digest: digest})
 	}
 }
 
@@ -128,9 +130,9 @@ func (b *Bundle) file(name string) string {
 }
 
 // checkOwners holds bundles to roots of their own.
-func (c *content) checkOwners(bundles []*Bundle) {
-	for i, b := range bundles {
-		for _, other := range bundles[:i] {
+func (c *content) checkOwners() {
+	for i, b := range c.bundles {
+		for _, other := range c.bundles[:i] {
 			c.checkRoots(other, b)
 		}
 	}
@@ -142,7 +144,7 @@ func (c *content) checkOwners(bundles []*Bundle) {
 		first[m.name] = m.file
 	}
 	for _, d := range c.datasets {
-		c.checkIntruder(d, bundles)
+		c.checkIntruder(d)
 	}
 }
 
@@ -159,13 +161,13 @@ func (c *content) checkRoots(a, b *Bundle) {
 func quoted(root string) string { return `"` + root + `"` }
 
 // checkIntruder refuses data of others within the roots that bundles name.
-func (c *content) checkIntruder(d *dataset, bundles []*Bundle) {
+func (c *content) checkIntruder(d *dataset) {
 	part, ok := d.rooted()
 	if !ok {
 		c.refuse(Problem{File: d.name, Text: "document must be of type object"})
 		return
 	}
-	for _, b := range bundles {
+	for _, b := range c.bundles {
 		for _, root := range b.Roots {
 			if d.name != b.file("") && root != "" && reaches(part.value, segments(root)) {
 				c.refuse(Problem{File: d.name, Text: "it defines data below " + quoted(root) + ", which is a root of " + b.file("")})

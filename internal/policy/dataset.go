@@ -16,8 +16,12 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// maxDataBytes bounds all files of data together.
-const maxDataBytes = 1 << 30
+// maxDataBytes bounds all files of data together, and maxYAMLBytes each that is
+// YAML, which takes a lot more memory to read.
+const (
+	maxDataBytes = 1 << 30
+	maxYAMLBytes = 64 << 20
+)
 
 // DataFiles are files of data, JSON or YAML, beside those in the directory.
 type DataFiles struct {
@@ -129,6 +133,9 @@ func digestOf(r io.Reader) (digest [sha256.Size]byte, err error) {
 func readData(name string, text []byte) (ast.Value, error) {
 	if filepath.Ext(name) == ".json" {
 		return readJSON(text)
+	}
+	if len(text) > maxYAMLBytes {
+		return nil, &misread{text: "the file is larger than 64 MiB; data of that size is read from JSON"}
 	}
 	return readYAML(text)
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -77,4 +78,17 @@ func dotted(r ast.Ref) string {
 		path += "." + string(name)
 	}
 	return path
+}
+
+// ReadJSON, ReadYAML and WriteJSON read and write data.
+func ReadJSON(text []byte) (ast.Value, error)      { return readJSON(text) }
+func ReadYAML(text []byte) (ast.Value, error)      { return readYAML(text) }
+func WriteJSON(w io.Writer, value ast.Value) error { return writeJSON(w, value) }
+
+// Data is what stands at a name below data; "" is all of it.
+func (s *Snapshot) Data(name string) ast.Value {
+	if name == "" {
+		return s.content.data
+	}
+	return s.content.data.Get(ast.StringTerm(name)).Value
 }

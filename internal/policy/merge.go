@@ -55,11 +55,22 @@ func mergeAll(at []string, parts []located) (ast.Value, error) {
 const fewMembers = 8
 
 // objectOf makes an object of members, or names the first that stands twice:
-// OPA takes it on trust that there is none.
+// OPA takes it on trust that there is none. The object is sorted here, since it
+// would be by the first decision that goes through its members, and of what is
+// shared nothing may change later.
 func objectOf(members [][2]*ast.Term) (object ast.Object, twice *ast.Term) {
 	if len(members) > fewMembers {
-		return objectOfMany(members)
+		object, twice = objectOfMany(members)
+	} else {
+		object, twice = objectOfFew(members)
 	}
+	if object != nil {
+		object.Until(func(_, _ *ast.Term) bool { return true })
+	}
+	return object, twice
+}
+
+func objectOfFew(members [][2]*ast.Term) (ast.Object, *ast.Term) {
 	for i := range members {
 		for j := range i {
 			if members[i][0].Value == members[j][0].Value {
@@ -101,7 +112,8 @@ func mergeMembers(at []string, parts []located) (ast.Value, error) {
 		}
 		pairs[i] = [2]*ast.Term{ast.NewTerm(name), ast.NewTerm(value)}
 	}
-	return ast.NewObject(pairs...), nil
+	object, _ := objectOf(pairs)
+	return object, nil
 }
 
 // defined tells of a place that more than one source defines.

@@ -69,15 +69,6 @@ func (c *content) parse(capabilities *ast.Capabilities) (map[string]*ast.Module,
 
 // intruders are modules of others within the roots that bundles name.
 func (c *content) intruders(modules map[string]*ast.Module) (problems []Problem) {
-	roots := map[string]*Bundle{}
-	for _, m := range c.modules {
-		if m.from == nil {
-			continue
-		}
-		for _, root := range m.from.Roots {
-			roots[root] = m.from
-		}
-	}
 	for _, m := range c.modules {
 		parsed := modules[m.name]
 		if parsed == nil {
@@ -87,14 +78,24 @@ func (c *content) intruders(modules map[string]*ast.Module) (problems []Problem)
 		if err != nil {
 			continue // a package of another kind can't be below a root
 		}
-		for root, b := range roots {
-			if b != m.from && root != "" && holds(root, at) {
+		for _, b := range c.bundles {
+			if root := b.root(at); root != "" && b != m.from {
 				problems = append(problems, Problem{File: m.file, Line: parsed.Package.Location.Row,
 					Text: "the package " + strings.Join(at, ".") + " is below " + quoted(root) + ", which is a root of " + b.file("")})
 			}
 		}
 	}
 	return problems
+}
+
+// root is the one of a bundle's that holds a path, "" for none.
+func (b *Bundle) root(at []string) string {
+	for _, root := range b.Roots {
+		if holds(root, at) {
+			return root
+		}
+	}
+	return ""
 }
 
 func (p *program) prepare(c *content, names []string) error {

@@ -129,7 +129,7 @@ func (r *yamlReader) mapping(n *yaml.Node) (*ast.Term, error) {
 		}
 		pairs = append(pairs, [2]*ast.Term{ast.StringTerm(name), term})
 	}
-	object := ast.NewObject(pairs...)
+	object, _ := objectOf(pairs)
 	for _, value := range merged {
 		var err error
 		if object, err = r.merge(object, value); err != nil {
