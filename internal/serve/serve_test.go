@@ -59,15 +59,22 @@ func (s *syncBuffer) String() string {
 // start runs Postern on the example after change has edited the copy.
 func start(t *testing.T, change func(dir string)) *house {
 	t.Helper()
-	h := &house{dir: t.TempDir(), log: &syncBuffer{}, done: make(chan error, 1)}
-	if err := os.CopyFS(h.dir, os.DirFS("../../deploy/example")); err != nil {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../../deploy/example")); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, h.dir, "postern.yaml", ":9191 ", ":0 ", ":9192 ", ":0 ", ":9193 ", ":0 ", "not_ready: 5s", "not_ready: 300ms",
+	edit(t, dir, "postern.yaml", ":9191 ", ":0 ", ":9192 ", ":0 ", ":9193 ", ":0 ", "not_ready: 5s", "not_ready: 300ms",
 		"timeout: 20ms", "timeout: 10s") // a slow machine must not decide
 	if change != nil {
-		change(h.dir)
+		change(dir)
 	}
+	return startIn(t, dir)
+}
+
+// startIn runs Postern on a folder as it is.
+func startIn(t *testing.T, dir string) *house {
+	t.Helper()
+	h := &house{dir: dir, log: &syncBuffer{}, done: make(chan error, 1)}
 	ctx, stop := context.WithCancel(context.Background())
 	h.stop = stop
 	done := h.done
