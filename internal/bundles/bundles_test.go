@@ -375,6 +375,11 @@ func TestFiles(t *testing.T) {
 
 	write(t, packed, []byte("nonsense"))
 	eventually(t, "what is wrong shows", func() bool { return strings.Contains(f.Reports()[0].Error, "no .tar.gz") })
+	polls := f.Reports()[0].Polls
+	eventually(t, "it is looked at again", func() bool { return f.Reports()[0].Polls > polls+1 })
+	if r := f.Reports()[0]; !strings.Contains(r.Error, "no .tar.gz") {
+		t.Errorf("what is wrong shows no more: %+v", r)
+	}
 	inForce(t, set, "one s1")
 	write(t, packed, archive(t, "two"))
 	write(t, filepath.Join(open, ".manifest"), []byte(`{"revision": "s22", "roots": ["side"]}`))

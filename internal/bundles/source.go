@@ -144,7 +144,9 @@ func (s *source) ask() error {
 	fresh, err := s.fetch()
 	isNew := false
 	if err == nil && !fresh.unchanged {
-		isNew, err = s.offer(fresh, false)
+		if isNew, err = s.offer(fresh, false); s.local != nil {
+			s.local.wrong = err
+		}
 	}
 	if err != nil {
 		s.failed(s.config.redact(err.Error()))
@@ -166,7 +168,7 @@ func (s *source) fetch() (content, error) {
 	s.mu.Unlock()
 	switch {
 	case s.local != nil:
-		return s.local.fetch(newest != nil)
+		return s.local.fetch()
 	case newest == nil:
 		return s.web.fetch("")
 	}
