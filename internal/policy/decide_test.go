@@ -108,7 +108,7 @@ func TestErrors(t *testing.T) {
 		"status 200 with a denial": {`allow := {"allowed": false, "http_status": 200}`, "a success"},
 		"status 204 with a denial": {`allow := {"allowed": false, "http_status": 204}`, "a success"},
 		"status 100":               {`allow := {"allowed": false, "http_status": 100}`, "from 200 to 599"},
-		"status 600":               {`allow := {"allowed": true, "http_status": 600}`, "from 200 to 599"},
+		"status 600":               {`allow := {"allowed": false, "http_status": 600}`, "from 200 to 599"},
 		"a fraction of a status":   {`allow := {"allowed": false, "http_status": 403.5}`, "from 200 to 599"},
 		"a status in words":        {`allow := {"allowed": false, "http_status": "403"}`, "from 200 to 599"},
 		"headers in a string":      {`allow := {"allowed": true, "headers": "x: y"}`, "headers: want an object"},
@@ -204,6 +204,18 @@ func TestResults(t *testing.T) {
 		"a redirect": {
 			`allow := {"allowed": false, "http_status": 302, "headers": {"Location": "https://id.example.com/"}, "body": ""}`,
 			access.Decision{Status: 302, HasBody: true, Headers: []access.Header{{Name: "Location", Value: "https://id.example.com/"}}},
+		},
+		"sets of objects": {
+			`allow := {"allowed": true, "headers": {{"x-a": {"1"}}}}`,
+			access.Decision{Allowed: true, Headers: []access.Header{{Name: "x-a", Value: "1"}}},
+		},
+		"what is for a denial, with an allow": {
+			`allow := {"allowed": true, "http_status": "200", "body": {"a": 1}}`,
+			access.Decision{Allowed: true},
+		},
+		"what is for an allow, with a denial": {
+			`allow := {"allowed": false, "response_headers_to_add": 1, "request_headers_to_remove": 1, "query_parameters_to_set": 1, "query_parameters_to_remove": 1}`,
+			access.Decision{},
 		},
 		"partial rules of an object": {
 			"allow.allowed if input.route.name == \"order\"\nallow.headers[\"x-route\"] := input.route.name",

@@ -28,21 +28,35 @@ func decisionOfObject(o ast.Object) (access.Decision, error) {
 		return access.Decision{Detail: "the policy's result has no boolean `allowed`"}, nil
 	}
 	r := result{object: o}
-	d := access.Decision{
-		Allowed:         bool(allowed),
-		Status:          r.status("http_status", bool(allowed)),
-		Headers:         r.headers("headers"),
-		ResponseHeaders: r.headers("response_headers_to_add"),
-		RemoveHeaders:   r.names("request_headers_to_remove"),
-		SetQuery:        r.query("query_parameters_to_set"),
-		RemoveQuery:     r.strings("query_parameters_to_remove"),
-		Metadata:        r.metadata("dynamic_metadata"),
-	}
-	d.Body, d.HasBody = r.body("body")
+	d := access.Decision{Allowed: bool(allowed), Headers: r.headers("headers"), Metadata: r.metadata("dynamic_metadata")}
+	r.onAllow(&d)
+	r.onDenial(&d)
 	if r.err != nil {
 		return access.Decision{}, r.err
 	}
 	return d, nil
+}
+
+// onAllow reads what an allow does to the request. As in OPA-Envoy it is not
+// looked at for a denial.
+func (r *result) onAllow(d *access.Decision) {
+	if !d.Allowed {
+		return
+	}
+	d.ResponseHeaders = r.headers("response_headers_to_add")
+	d.RemoveHeaders = r.names("request_headers_to_remove")
+	d.SetQuery = r.query("query_parameters_to_set")
+	d.RemoveQuery = r.strings("query_parameters_to_remove")
+}
+
+// onDenial reads what the client is told. As in OPA-Envoy it is not looked at
+// for an allow.
+func (r *result) onDenial(d *access.Decision) {
+	if d.Allowed {
+		return
+	}
+	d.Status = r.status("http_status")
+	d.Body, d.HasBody = r.body("body")
 }
 
 func member(o ast.Object, name string) ast.Value {

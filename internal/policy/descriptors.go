@@ -26,7 +26,6 @@ type descriptors struct {
 	types *messageTypes
 	// revision names the content of the file.
 	revision string
-	file     string
 }
 
 // describe reads a FileDescriptorSet (protoc --include_imports
@@ -35,6 +34,7 @@ func (c *content) describe(path string) *Problem {
 	if path == "" {
 		return nil
 	}
+	c.files = append(c.files, path)
 	content, err := readBounded(path, maxDescriptorBytes)
 	if err != nil {
 		return &Problem{File: path, Text: "the descriptor set can't be read: " + err.Error()}
@@ -44,7 +44,7 @@ func (c *content) describe(path string) *Problem {
 		return &Problem{File: path, Text: err.Error()}
 	}
 	sum := sha256.Sum256(content)
-	c.descriptors = &descriptors{files: files, types: &messageTypes{own: dynamicpb.NewTypes(files)}, revision: hex.EncodeToString(sum[:16]), file: path}
+	c.descriptors = &descriptors{files: files, types: &messageTypes{own: dynamicpb.NewTypes(files)}, revision: hex.EncodeToString(sum[:16])}
 	return nil
 }
 

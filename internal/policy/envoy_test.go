@@ -145,16 +145,16 @@ func TestEnvoyResultByMembers(t *testing.T) {
 		q.Request.Query = "lang=en"
 		return q
 	}
-	removed, metadata := []string{"one-auth-header", "another-auth-header"}, map[string]any{"foo": "bar"}
+	metadata := map[string]any{"foo": "bar"}
 	want := access.Decision{
-		Allowed: true, RemoveHeaders: removed, Metadata: metadata,
+		Allowed: true, RemoveHeaders: []string{"one-auth-header", "another-auth-header"}, Metadata: metadata,
 		Headers:         []access.Header{{Name: "x-ext-auth-allow", Value: "yes"}, {Name: "x-user", Value: "alice"}},
 		ResponseHeaders: []access.Header{{Name: "x-foo", Value: "bar"}},
 	}
 	if diff := cmp.Diff(want, decide(t, s, ask("alice"))); diff != "" {
 		t.Error(diff)
 	}
-	want = access.Decision{Status: 301, Body: "Unauthorized Request", HasBody: true, RemoveHeaders: removed, Metadata: metadata}
+	want = access.Decision{Status: 301, Body: "Unauthorized Request", HasBody: true, Metadata: metadata}
 	if diff := cmp.Diff(want, decide(t, s, ask("bob"))); diff != "" {
 		t.Error(diff)
 	}

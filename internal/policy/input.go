@@ -21,7 +21,7 @@ func inputFields(d *descriptors) *field {
 				{name: "time", write: text(requestTime), varies: true},
 				{name: "http", fields: httpFields()},
 			}},
-			{name: "contextExtensions", write: extensions},
+			{name: "contextExtensions", write: filledWords(func(q *gate.Question) map[string]string { return q.Request.Extensions })},
 			{name: "metadataContext", write: metadata},
 			{name: "routeMetadataContext", write: metadata},
 			{name: "tlsSession", write: metadata},
@@ -75,7 +75,7 @@ func peerFields(of func(*gate.Question) *access.Peer) []field {
 		{name: "principal", write: filled(func(q *gate.Question) string { return of(q).Principal })},
 		{name: "certificate", write: filled(func(q *gate.Question) string { return of(q).Certificate })},
 		{name: "service", write: filled(func(q *gate.Question) string { return of(q).Service })},
-		{name: "labels", write: words(func(q *gate.Question) map[string]string { return of(q).Labels })},
+		{name: "labels", write: filledWords(func(q *gate.Question) map[string]string { return of(q).Labels })},
 	}
 }
 

@@ -42,7 +42,7 @@ func normal(t *testing.T, v any) any {
 func TestInput(t *testing.T) {
 	want := fromJSON(t, `{
 		"attributes": {
-			"source": {"address": {"socketAddress": {"address": "192.0.2.1", "portValue": 4711}}, "principal": "spiffe://example.com/edge", "labels": {}},
+			"source": {"address": {"socketAddress": {"address": "192.0.2.1", "portValue": 4711}}, "principal": "spiffe://example.com/edge"},
 			"destination": {"address": {"socketAddress": {"address": "192.0.2.2", "portValue": 8443}}, "service": "orders", "labels": {"zone": "a"}},
 			"request": {
 				"time": "2026-11-24T09:30:00.5Z",

@@ -26,7 +26,7 @@ func (r *result) fail(name, format string, args ...any) {
 
 // status is the HTTP status of a denial. A denial with a status under 300
 // would look like a success to the client.
-func (r *result) status(name string, allowed bool) int {
+func (r *result) status(name string) int {
 	v := member(r.object, name)
 	if v == nil {
 		return 0
@@ -36,7 +36,7 @@ func (r *result) status(name string, allowed bool) int {
 	switch {
 	case !isNumber || !whole || status < 200 || status > 599:
 		r.fail(name, "want a whole number from 200 to 599")
-	case !allowed && status < 300:
+	case status < 300:
 		r.fail(name, "%d with a denial would tell the client of a success", status)
 	}
 	return status
@@ -54,8 +54,8 @@ func (r *result) body(name string) (body string, found bool) {
 	return string(text), true
 }
 
-// headers are an object of strings or lists of strings, or a list of such
-// objects.
+// headers are an object of strings or lists of strings, or a list or set of
+// such objects.
 func (r *result) headers(name string) (all []access.Header) {
 	r.pairs(name, member(r.object, name), true, func(key, value string) {
 		switch {
@@ -81,12 +81,12 @@ func (r *result) pairs(name string, v ast.Value, lists bool, add func(key, value
 	case nil:
 	case ast.Object:
 		v.Foreach(func(key, value *ast.Term) { r.pair(name, key.Value, value.Value, add) })
-	case *ast.Array:
+	case *ast.Array, ast.Set:
 		if !lists {
-			r.fail(name, "want an object, have array")
+			r.fail(name, "want an object, have %s", ast.ValueName(v))
 			return
 		}
-		v.Foreach(func(item *ast.Term) {
+		each(v, func(item *ast.Term) {
 			if _, isObject := item.Value.(ast.Object); !isObject {
 				r.fail(name, "want a list of objects, have %s in it", ast.ValueName(item.Value))
 				return
@@ -135,22 +135,30 @@ func (r *result) strings(name string) []string {
 
 // stringsOf reads a list or set of strings.
 func (r *result) stringsOf(name string, v ast.Value) (all []string) {
-	each := func(item *ast.Term) {
+	isList := each(v, func(item *ast.Term) {
 		text, isText := item.Value.(ast.String)
 		if !isText {
 			r.fail(name, "want strings, have %s", ast.ValueName(item.Value))
 		}
 		all = append(all, string(text))
-	}
-	switch v := v.(type) {
-	case *ast.Array:
-		v.Foreach(each)
-	case ast.Set:
-		v.Foreach(each)
-	default:
+	})
+	if !isList {
 		r.fail(name, "want a string or a list of strings, have %s", ast.ValueName(v))
 	}
 	return all
+}
+
+// each goes through a list or set, and reports whether it is one.
+func each(v ast.Value, do func(*ast.Term)) bool {
+	switch v := v.(type) {
+	case *ast.Array:
+		v.Foreach(do)
+	case ast.Set:
+		v.Foreach(do)
+	default:
+		return false
+	}
+	return true
 }
 
 func (r *result) metadata(name string) map[string]any {

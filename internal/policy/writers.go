@@ -39,6 +39,17 @@ func words(of func(*gate.Question) map[string]string) writer {
 	}
 }
 
+// filledWords writes an object of strings where there are any, as protojson
+// does.
+func filledWords(of func(*gate.Question) map[string]string) writer {
+	return func(s sink, k key, q *gate.Question, r *reads) error {
+		if m := of(q); len(m) > 0 {
+			writeWords(s, k, m, r)
+		}
+		return nil
+	}
+}
+
 func writeWords(s sink, k key, m map[string]string, r *reads) {
 	s.begin()
 	if r.whole {
@@ -93,13 +104,6 @@ func params(s sink, k key, q *gate.Question, r *reads) error {
 		m[p.Name] = p.Value
 	}
 	writeWords(s, k, m, r)
-	return nil
-}
-
-func extensions(s sink, k key, q *gate.Question, r *reads) error {
-	if len(q.Request.Extensions) > 0 {
-		writeWords(s, k, q.Request.Extensions, r)
-	}
 	return nil
 }
 
