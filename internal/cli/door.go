@@ -32,6 +32,17 @@ authorities, or those in $SSL_CERT_FILE.
 Exit code 0: done; 1: no, it was refused or there is no such thing; 2: it could
 not be asked.`
 
+// instanceHelp follows the help of every command that asks one running instance.
+const instanceHelp = `
+
+It asks a running instance, by its admin listener: --server, or else
+$` + serverVariable + `, or else ` + defaultServer + `; with the admin token that
+--token refers to, or else the one in $` + tokenVariable + `. Each instance has its
+own answer.
+
+Exit code 0: done; 1: no, it was refused or there is no such thing; 2: it could
+not be asked.`
+
 // patience is how long a command waits for its answer. A wait for instances is
 // shorter.
 const patience = 2 * time.Minute
@@ -48,16 +59,28 @@ type door struct {
 
 // newDoor gives a command, and those below it, the flags of the door.
 func newDoor(cmd *cobra.Command) *door {
+	d := openDoor(cmd)
+	cmd.PersistentFlags().StringVarP(&d.config, "config", "c", "", "work on the store of this configuration `file` instead of asking an instance")
+	_ = cmd.MarkPersistentFlagFilename("config", "yaml", "yml") // the flag is there: it was made above
+	cmd.Long = cmd.Short + "." + doorHelp
+	return d
+}
+
+// newInstanceDoor is the door of what a running instance alone can tell or do.
+func newInstanceDoor(cmd *cobra.Command) *door {
+	d := openDoor(cmd)
+	cmd.Long += instanceHelp
+	return d
+}
+
+func openDoor(cmd *cobra.Command) *door {
 	d := &door{form: text, patience: patience}
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&d.server, "server", "", "`URL` of the admin listener: http://, https:// or unix:/path; or $"+serverVariable)
 	flags.Var(&d.token, "token", "where the admin token stands: env:NAME or file:PATH; or $"+tokenVariable+", which holds it")
-	flags.StringVarP(&d.config, "config", "c", "", "work on the store of this configuration `file` instead of asking an instance")
 	flags.VarP(&d.form, "output", "o", "text, or json or yaml for machines")
 	flags.BoolVarP(&d.quiet, "quiet", "q", false, "print keys, names or ids alone, one a line")
-	_ = cmd.MarkPersistentFlagFilename("config", "yaml", "yml") // the flag is there: it was made above
 	completeOutput(cmd)
-	cmd.Long = cmd.Short + "." + doorHelp
 	return d
 }
 

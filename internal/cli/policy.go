@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postern-authz/postern/internal/author"
+	"github.com/postern-authz/postern/internal/config"
 	"github.com/postern-authz/postern/internal/policy"
 	"github.com/postern-authz/postern/internal/serve"
 	"github.com/postern-authz/postern/internal/strictyaml"
@@ -27,11 +28,12 @@ const authorTimeout = 5 * time.Second
 
 func newPolicy() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "policy", Short: "Test, format, look through, measure and explain policies",
+		Use: "policy", Short: "Test, format, look through, measure and explain policies, and roll them out",
 		Args: cobra.NoArgs, RunE: needsCommand,
 	}
 	cmd.AddCommand(newPolicyInit())
 	cmd.AddCommand(newPolicyTest(), newPolicyFmt(), newPolicyLint(), newPolicyBench(), newPolicyExplain(), newPolicyReplay())
+	cmd.AddCommand(newPolicyStatus(), newPolicyRevisions(), newPolicyPromote(), newPolicyRollback())
 	return cmd
 }
 
@@ -75,12 +77,31 @@ func (s *subject) at(args []string) error {
 	return nil
 }
 
+// open reads the directory, with the files of data and the builtins of the
+// configuration, if one is given.
 func (s *subject) open() (*author.Source, error) {
-	source, err := author.Open(s.directory, s.builtins)
+	builtins, data := s.builtins, []policy.DataFiles(nil)
+	if s.config != "" {
+		c, err := config.Load(s.config, os.LookupEnv)
+		if err != nil {
+			return nil, unasked(err)
+		}
+		builtins, data = append(builtins[:len(builtins):len(builtins)], c.Policy.AllowedBuiltins...), dataOf(c)
+	}
+	source, err := author.Open(s.directory, builtins, data...)
 	if err != nil {
 		return nil, ofPolicy(err)
 	}
 	return source, nil
+}
+
+// dataOf are the files of data that a configuration names.
+func dataOf(c *config.Config) []policy.DataFiles {
+	all := make([]policy.DataFiles, len(c.Policy.Data))
+	for i, data := range c.Policy.Data {
+		all[i] = policy.DataFiles(data)
+	}
+	return all
 }
 
 // court is the gate with the directory's policy in it, beside what ends it.
