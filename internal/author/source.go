@@ -22,12 +22,14 @@ type Source struct {
 	Directory    string
 	capabilities *ast.Capabilities
 	loaded       *loader.Result
+	data         ast.Object
 	cases        []string
 }
 
 // Open reads a directory: modules, data, tests in Rego (_test.rego) and the
-// names of files of cases (_test.yaml). Its error is a *policy.Error.
-func Open(directory string, allowedBuiltins []string) (*Source, error) {
+// names of files of cases (_test.yaml), beside further files of data. Its error
+// is a *policy.Error.
+func Open(directory string, allowedBuiltins []string, data ...policy.DataFiles) (*Source, error) {
 	capabilities, err := policy.Capabilities(allowedBuiltins)
 	if err != nil {
 		return nil, err
@@ -41,12 +43,14 @@ func Open(directory string, allowedBuiltins []string) (*Source, error) {
 	if len(s.loaded.Modules) == 0 {
 		return nil, &policy.Error{Problems: []policy.Problem{{File: s.Directory, Text: "there is no policy (.rego) in it"}}}
 	}
+	if s.data, err = policy.ReadData(s.Directory, data); err != nil {
+		return nil, err
+	}
 	slices.Sort(s.cases)
 	return s, nil
 }
 
-// leaveOut says which files are not loaded as modules or data, and notes those
-// that hold cases.
+// leaveOut says which files are no modules, and notes those that hold cases.
 func (s *Source) leaveOut(path string, info fs.FileInfo, _ int) bool {
 	name := info.Name()
 	switch {
@@ -60,7 +64,7 @@ func (s *Source) leaveOut(path string, info fs.FileInfo, _ int) bool {
 		}
 		return true
 	}
-	return !slices.Contains([]string{".rego", ".json", ".yaml", ".yml"}, filepath.Ext(name))
+	return filepath.Ext(name) != ".rego"
 }
 
 func isCases(name string) bool {
@@ -79,5 +83,5 @@ func (s *Source) modules() map[string]*ast.Module {
 }
 
 func (s *Source) store() storage.Store {
-	return inmem.NewFromObjectWithOpts(s.loaded.Documents, inmem.OptRoundTripOnWrite(false))
+	return inmem.NewFromASTObject(s.data)
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/postern-authz/postern/internal/author"
 	"github.com/postern-authz/postern/internal/gate"
-	"github.com/postern-authz/postern/internal/policy"
 )
 
 // policyBench is what `policy bench` was asked.
@@ -67,13 +66,7 @@ func (b *policyBench) measure(cmd *cobra.Command) ([]*author.Measured, string, e
 	}
 	defer memory.Close()
 	fresh := court.Policy()
-	remembering, err := policy.Compile(cmd.Context(), policy.Options{
-		Directory: b.subject.directory, Entrypoints: fresh.Entrypoints(), AllowedBuiltins: b.subject.builtins,
-		Timeout: authorTimeout, Memory: memory, Now: time.Now,
-	})
-	if err != nil {
-		return nil, "", ofPolicy(err)
-	}
+	remembering := fresh.Remembering(memory)
 	var all []*author.Measured
 	for _, entrypoint := range fresh.Entrypoints() {
 		m, err := author.Measure(cmd.Context(), fresh, remembering, entrypoint, questions, b.each)

@@ -53,8 +53,8 @@ func newPolicyLint() *cobra.Command {
 	return cmd
 }
 
-// lint takes entry points and allowed builtins from the configuration, if one
-// is given.
+// lint takes entry points, allowed builtins and files of data from the
+// configuration, if one is given.
 func (s *subject) lint(cmd *cobra.Command) ([]author.Finding, error) {
 	o := policy.Options{Entrypoints: s.entrypoints, AllowedBuiltins: s.builtins, Now: time.Now}
 	if s.config != "" {
@@ -63,8 +63,9 @@ func (s *subject) lint(cmd *cobra.Command) ([]author.Finding, error) {
 			return nil, unasked(err)
 		}
 		o.Entrypoints, o.AllowedBuiltins = c.Policy.Entrypoints, append(o.AllowedBuiltins, c.Policy.AllowedBuiltins...)
+		o.Data = dataOf(c)
 	}
-	source, err := author.Open(s.directory, o.AllowedBuiltins)
+	source, err := author.Open(s.directory, o.AllowedBuiltins, o.Data...)
 	if err != nil {
 		return author.Unreadable(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/cache"
 	"github.com/postern-authz/postern/internal/gate"
 )
 
@@ -17,6 +19,24 @@ import (
 // the gate accepts.
 func Capabilities(allowedBuiltins []string) (*ast.Capabilities, error) {
 	return capabilitiesFor(allowedBuiltins)
+}
+
+// ReadData reads what stands below data of a directory's policy, beside further
+// files. Its error is a *Error.
+func ReadData(directory string, files []DataFiles) (ast.Object, error) {
+	c, err := readContent(Options{Directory: directory, Data: files}, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	return c.data, nil
+}
+
+// Remembering is the same policy, with a memory of its own.
+func (s *Snapshot) Remembering(memory *cache.Cache[access.Decision]) *Snapshot {
+	other := *s
+	other.memory = memory
+	other.name()
+	return &other
 }
 
 // Explained turns OPA's errors into problems whose files stand under directory.
