@@ -108,7 +108,7 @@ const (
 	// maxGroups bounds what is told apart; what comes after counts for "(others)".
 	maxGroups = 20_000
 	// attributing is how long reasons are looked for in all, and one of them.
-	attributing  = 15 * time.Second
+	attributing  = 8 * time.Second
 	oneReason    = 300 * time.Millisecond
 	notLookedFor = "(not looked for: there are too many)"
 )
@@ -304,9 +304,7 @@ func (n *tally) untold(t *target, one *journal.Record) []string {
 	h := held{t, one.Held}
 	missing, met := n.missing[h]
 	if !met {
-		for _, path := range t.selected.Missing(one.Held) {
-			missing = append(missing, "input."+path.String()+" is not held")
-		}
+		missing = notHeld(t.selected, one.Held)
 		if len(n.missing) < maxGroups {
 			n.missing[h] = missing
 		}
@@ -322,11 +320,7 @@ func (n *tally) untold(t *target, one *journal.Record) []string {
 		if err != nil {
 			return []string{err.Error()}
 		}
-		for _, a := range all {
-			if text := "input." + a.Path.String() + " is " + a.How; t.selected.Reads(a.Path) && !slices.Contains(altered, text) {
-				altered = append(altered, text)
-			}
-		}
+		altered = notAsSeen(t.selected, all)
 		if len(n.altered) < maxGroups {
 			n.altered[string(n.buffer)] = altered
 		}

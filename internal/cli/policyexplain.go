@@ -18,6 +18,7 @@ type policyExplain struct {
 	subject  subject
 	question question
 	as       author.Identity
+	noted    noted
 }
 
 func newPolicyExplain() *cobra.Command {
@@ -28,7 +29,9 @@ func newPolicyExplain() *cobra.Command {
 			"values that the others saw, and the near misses: the smallest sets of what failed\n" +
 			"whose change would have allowed. The policy is that of DIR, else the\n" +
 			"configuration's; who asks is what --consumer says, else what the request's\n" +
-			"credentials prove. Credentials are not shown.\n\n" +
+			"credentials prove. Credentials are not shown. With --decision it is a decision of a\n" +
+			"journal (policy.journal) that is explained, as far as the journal holds what the\n" +
+			"policy reads.\n\n" +
 			"Exit code 0: allowed; 1: denied or a fault; 2: the question could not be asked.",
 		Example: "  postern policy explain policies/ --consumer mobile --scope orders:read --method PUT --path /orders/1\n" +
 			"  postern policy explain -c postern.yaml --path /orders/1 --header 'X-API-Key: …'",
@@ -36,6 +39,7 @@ func newPolicyExplain() *cobra.Command {
 	e.subject.flags(cmd)
 	cmd.Args = cobra.MaximumNArgs(1)
 	e.question.flags(cmd)
+	e.noted.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&e.as.Consumer, "consumer", "", "`name` of the consumer that asks, as if proven")
 	f.StringSliceVar(&e.as.Roles, "role", nil, "`role` of that consumer; may be repeated")
@@ -46,6 +50,9 @@ func newPolicyExplain() *cobra.Command {
 	cmd.RunE = asking(func(cmd *cobra.Command, args []string) error {
 		if err := e.ready(args); err != nil {
 			return err
+		}
+		if e.noted.asked() {
+			return e.explainNoted(cmd, *form)
 		}
 		told, err := e.explain(cmd)
 		if err != nil {
@@ -143,6 +150,11 @@ func (e *explained) write(w io.Writer, form output) error {
 	}
 	p := e.Policy
 	all = append(all, fmt.Sprintf("%s at revision %s", p.Entrypoint, p.Revision))
+	return lines(w, "", append(all, explanationLines(p)...))
+}
+
+// explanationLines are what was wrong, what was missing, and the rules.
+func explanationLines(p *author.Explanation) (all []string) {
 	if p.Detail != "" {
 		all = append(all, p.Detail)
 	}
@@ -163,7 +175,7 @@ func (e *explained) write(w io.Writer, form output) error {
 			all = append(all, "      "+saw)
 		}
 	}
-	return lines(w, "", all)
+	return all
 }
 
 func nearMissLines(p *author.Explanation) (all []string) {
