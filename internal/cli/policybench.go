@@ -14,9 +14,10 @@ import (
 
 // policyBench is what `policy bench` was asked.
 type policyBench struct {
-	subject subject
-	inputs  []string
-	each    time.Duration
+	subject  subject
+	inputs   []string
+	journals []string
+	each     time.Duration
 }
 
 func newPolicyBench() *cobra.Command {
@@ -25,12 +26,14 @@ func newPolicyBench() *cobra.Command {
 		Use: "bench DIR", Short: "Measure what a policy's decisions take",
 		Long: "Measure what a decision of each entry point takes, in time and allocations, made\n" +
 			"and remembered, and tell what keeps it from being remembered. It is asked what the\n" +
-			"cases of --inputs ask, else those of the directory's _test.yaml files, else\n" +
+			"decisions of --journal or the cases of --inputs ask, else those of the directory's _test.yaml files, else\n" +
 			"requests that are made up.\n\n" +
 			"Exit code 0: measured; 1: a decision was an error; 2: it could not be measured.",
 	}
 	b.subject.flags(cmd)
 	cmd.Flags().StringArrayVar(&b.inputs, "inputs", nil, "`file` of cases to ask; may be repeated")
+	cmd.Flags().StringArrayVar(&b.journals, "journal", nil, "`path` of a journal's directory or file whose decisions to ask; may be repeated")
+	cmd.MarkFlagsMutuallyExclusive("inputs", "journal")
 	cmd.Flags().DurationVar(&b.each, "time", time.Second, "how long each entry point is measured")
 	form := outputFlag(cmd)
 	cmd.RunE = asking(func(cmd *cobra.Command, args []string) error {
@@ -96,6 +99,13 @@ func (b *policyBench) questions(cmd *cobra.Command) ([]*gate.Question, *author.C
 	court, leave, err := b.subject.court(cmd.Context(), cases)
 	if err != nil {
 		return nil, nil, nil, "", err
+	}
+	if len(b.journals) > 0 {
+		questions, origin, err := recordedQuestions(cmd, b.journals)
+		if err != nil {
+			leave()
+		}
+		return questions, court, leave, origin, err
 	}
 	questions := court.Questions(cmd.Context(), cases)
 	if len(questions) == 0 {

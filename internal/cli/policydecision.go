@@ -11,6 +11,7 @@ import (
 
 	"github.com/postern-authz/postern/internal/author"
 	"github.com/postern-authz/postern/internal/config"
+	"github.com/postern-authz/postern/internal/gate"
 	"github.com/postern-authz/postern/internal/journal"
 	"github.com/postern-authz/postern/internal/policy"
 )
@@ -158,4 +159,21 @@ func (n *notedDecision) write(w io.Writer, form output) error {
 	}
 	all = append(all, fmt.Sprintf("%s by %s at revision %s", answer, n.Policy.Entrypoint, n.Policy.Revision))
 	return lines(w, "", append(all, explanationLines(n.Policy)...))
+}
+
+// recordedQuestions are what `policy bench` asks of journals.
+func recordedQuestions(cmd *cobra.Command, journals []string) ([]*gate.Question, string, error) {
+	files, err := journal.Paths(journals)
+	if err != nil {
+		return nil, "", unasked(err)
+	}
+	problems := problemLines{to: cmd.ErrOrStderr()}
+	questions, err := author.Recorded(cmd.Context(), files, problems.tell)
+	switch {
+	case err != nil:
+		return nil, "", unasked(err)
+	case len(questions) == 0:
+		return nil, "", unasked(errors.New("the journal holds no input of a policy"))
+	}
+	return questions, "decisions of " + join(journals), nil
 }
