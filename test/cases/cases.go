@@ -49,6 +49,7 @@ func Setups() map[string][2]string {
 		"":                       {},
 		"forwarded certificates": {"client_certificate: {} ", "client_certificate: {headers: [X-Forwarded-Client-Cert, Client-Cert]} "},
 		"forwarded credentials":  {"# forward: [jwt] ", "forward: [jwt, basic, signature] "},
+		"dry run":                {"entrypoint: postern/authz/allow", "dry_run: true\n  entrypoint: postern/authz/allow"},
 		"client id":              {"# client_id_header: X-Client-ID ", "client_id_header: X-Client-ID "},
 	}
 }
