@@ -87,13 +87,20 @@ func envoyQuestion(entry, method, path, authorization string) *gate.Question {
 
 func bearer(t *testing.T, role string) string {
 	t.Helper()
-	claims := jwt.MapClaims{"role": role, "sub": base64.RawURLEncoding.EncodeToString([]byte("alice")), "exp": question().Request.Time.Add(time.Hour).Unix()}
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte("demo-secret-of-at-least-thirty-two-bytes!"))
+	claims := map[string]any{"role": role, "sub": base64.RawURLEncoding.EncodeToString([]byte("alice")), "exp": question().Request.Time.Add(time.Hour).Unix()}
+	return "Bearer " + signedToken(t, claims)
+}
+
+func signedToken(t *testing.T, claims map[string]any) string {
+	t.Helper()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims(claims)).SignedString([]byte("demo-secret-of-at-least-thirty-two-bytes!"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return "Bearer " + token
+	return token
 }
+
+func base64Of(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
 func envoySnapshot(t *testing.T) *policy.Snapshot {
 	t.Helper()
