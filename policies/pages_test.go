@@ -40,6 +40,26 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestDataSection asks what README.md says of requests where it tells of data.
+func TestDataSection(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(text), "\n## Data\n")
+	section, _, ended := strings.Cut(section, "\n## ")
+	if !found || !ended {
+		t.Fatal("README.md has no section on data")
+	}
+	p := pageOf(t, "README.md", section)
+	if len(p.requests) != 2 {
+		t.Fatalf("%d requests, want one that passes and one that doesn't", len(p.requests))
+	}
+	for _, line := range p.requests {
+		p.ask(t, line)
+	}
+}
+
 // A policy that proves credentials by itself is asked as the page on OPA-Envoy
 // has it configured, and is not by Postern's defaults.
 func TestComingFromOPAEnvoy(t *testing.T) {
@@ -90,9 +110,15 @@ func readPage(t *testing.T, name string) *page {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return pageOf(t, name, string(text))
+}
+
+// pageOf is a page, or a section of one.
+func pageOf(t *testing.T, name, text string) *page {
+	t.Helper()
 	p := &page{directory: t.TempDir()}
 	p.writeLibrary(t)
-	for _, found := range block.FindAllStringSubmatch(string(text), -1) {
+	for _, found := range block.FindAllStringSubmatch(text, -1) {
 		kind, content := found[1], found[2]
 		if kind == "text" {
 			p.requests = append(p.requests, strings.Split(strings.TrimSpace(content), "\n")...)
@@ -103,7 +129,8 @@ func readPage(t *testing.T, name string) *page {
 			t.Fatalf("a block of %s names no file: %q", name, content)
 		}
 		// No slow machine shall exceed the time of an evaluation.
-		p.write(t, file[1], strings.Replace(content, "directory: policies", "directory: policies, timeout: 30s", 1))
+		content = strings.Replace(content, "policy: {directory: policies", "policy: {timeout: 30s, directory: policies", 1)
+		p.write(t, file[1], strings.Replace(content, "policy:\n", "policy:\n  timeout: 30s\n", 1))
 	}
 	return p
 }

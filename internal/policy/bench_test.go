@@ -3,6 +3,8 @@ package policy_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +73,37 @@ func BenchmarkCompile(b *testing.B) {
 	texts := module(manyRules(1000))
 	for b.Loop() {
 		embedded(b, texts)
+	}
+}
+
+// BenchmarkReload is a reload after a change of a small file beside a million
+// role bindings, and one after a change of those.
+func BenchmarkReload(b *testing.B) {
+	for _, c := range []struct{ name, file string }{{"small file", "wanted.json"}, {"a million bindings", "bindings.json"}} {
+		b.Run(c.name, func(b *testing.B) {
+			l := largePolicy(b, 1_000_000)
+			last := l.load(b, nil)
+			text, err := os.ReadFile(filepath.Join(l.dir, c.file))
+			if err != nil {
+				b.Fatal(err)
+			}
+			// The files are as old as files mostly are.
+			for _, name := range []string{"wanted.json", "bindings.json"} {
+				old := time.Now().Add(-time.Hour)
+				if err := os.Chtimes(filepath.Join(l.dir, name), old, old); err != nil {
+					b.Fatal(err)
+				}
+			}
+			last = l.load(b, last)
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				text = append(text, '\n')
+				l.write(b, c.file, string(text))
+				b.StartTimer()
+				last = l.load(b, last)
+			}
+		})
 	}
 }
 
