@@ -88,8 +88,9 @@ test-keycloak: envoy keycloak ## Follow deploy/keycloak/README.md with a real Ke
 bench: ## Measure Postern beside a server that does nothing
 	go run ./bench
 
-proof: ## Prove the decision memory: a million questions to generated policies, answered from memory and afresh
-	go test -count 1 -timeout 2h -run '^TestProof' ./internal/policy -args -proof 1000000
+proof: ## Prove the decision memory by a million questions to generated policies, and measure rules that run away
+	go test -count 1 -timeout 2h -run '^TestProof(NoticesBlindness)?$$' ./internal/policy -args -proof 1000000
+	go test -count 1 -v -timeout 1h -run '^TestProofOfRunaways$$' ./internal/policy -args -runaways 100
 
 fuzz: ## Run every fuzz target, one a core, the readers of every request for FUZZTIME (60s)
 	@bash .ci/fuzz $(FUZZTIME)

@@ -13,10 +13,11 @@ import (
 // OPA asks a budget between expressions, not within most builtins. Those whose
 // work can be far larger than what they are given are measured first, and
 // refused where they can't end within the budget, or would make a text or a
-// number that no decision needs.
+// number that no decision needs. What no builtin does can't be measured: two
+// lists of a billion pieces, which share their parts, are compared to the end.
 const (
 	maxText   = 1 << 20 // bytes of a text that is put together
-	maxDigits = 1 << 16 // digits of a number, and bits of a shift
+	maxDigits = 1 << 12 // digits of a number, and bits of a shift
 	// unit is about what a builtin takes for one piece of a value.
 	unit = 100 * time.Nanosecond
 	// unbudgeted are the units of an evaluation that has no budget of ours.
@@ -76,28 +77,42 @@ func excess(name, why string, bctx topdown.BuiltinContext) error {
 type measure func(m *meter, operands []*ast.Term) string
 
 func measures() map[string]measure {
-	all := map[string]measure{
-		ast.BitsShiftLeft.Name:         shift,
-		ast.Multiply.Name:              digits,
-		ast.Concat.Name:                concatenation,
-		ast.Sprintf.Name:               formatting,
-		ast.Replace.Name:               replacement,
-		ast.Split.Name:                 splitting,
-		ast.IndexOfN.Name:              splitting,
-		ast.RegexMatch.Name:            matching,
-		ast.RegexSplit.Name:            matching,
-		ast.RegexFind.Name:             matching,
-		ast.ArrayConcat.Name:           joining,
-		ast.UnitsParse.Name:            quantity,
-		ast.UnitsParseBytes.Name:       quantity,
-		ast.ReachableBuiltin.Name:      reaching,
-		ast.ReachablePathsBuiltin.Name: paths,
-	}
-	for _, builtin := range []*ast.Builtin{
-		ast.WalkBuiltin, ast.JSONMarshal, ast.JSONMarshalWithOptions, ast.YAMLMarshal, ast.InternalTemplateString, ast.InternalPrint,
-		ast.ObjectUnion, ast.ObjectUnionN, ast.ObjectSubset, ast.JSONPatch, ast.JSONFilter, ast.JSONRemove, ast.Sort, ast.ArrayFlatten,
+	all := map[string]measure{}
+	for _, of := range []struct {
+		measure measure
+		names   string
+	}{
+		{shift, "bits.lsh"},
+		{digits, "mul"},
+		{multiplying, "product"},
+		{concatenation, "concat"},
+		{formatting, "sprintf"},
+		{replacement, "replace"},
+		{replacements, "strings.replace_n"},
+		{substitution, "regex.replace"},
+		{splitting, "split indexof_n strings.split_n"},
+		{matching, "regex.match regex.split regex.find_n regex.find_all_string_submatch_n regex.template_match regex.globs_match regex.is_valid"},
+		{trimming, "trim trim_left trim_right"},
+		{joining, "array.concat"},
+		{across, "sum min max union intersection and or object.keys object.remove object.filter array.reverse array.slice"},
+		{sorting, "sort net.cidr_merge"},
+		{crossing, "net.cidr_contains_matches"},
+		{subsets, "object.subset"},
+		{patching, "json.patch json.filter json.remove"},
+		{trees, "walk json.marshal json.marshal_with_options yaml.marshal internal.template_string internal.print object.union object.union_n array.flatten"},
+		{quantity, "units.parse units.parse_bytes"},
+		{reaching, "graph.reachable"},
+		{paths, "graph.reachable_paths"},
+		{reading, "json.unmarshal json.is_valid yaml.unmarshal yaml.is_valid"},
+		{queries, "graphql.parse graphql.parse_and_verify graphql.parse_query graphql.parse_schema graphql.is_valid graphql.schema_is_valid"},
+		{modules, "rego.parse_module"},
+		{schema, "json.verify_schema"},
+		{judging, "json.match_schema"},
+		{rendering, "strings.render_template"},
 	} {
-		all[builtin.Name] = trees
+		for _, name := range strings.Fields(of.names) {
+			all[name] = of.measure
+		}
 	}
 	return all
 }
@@ -114,6 +129,8 @@ func (m *meter) tree(v ast.Value) {
 	}
 	switch v := v.(type) {
 	case ast.String:
+		m.left -= len(v) / 64
+	case ast.Number:
 		m.left -= len(v) / 64
 	case *ast.Array:
 		for i := 0; i < v.Len() && m.left >= 0; i++ {
@@ -148,7 +165,7 @@ func tooLong(bytes int) string {
 func shift(_ *meter, operands []*ast.Term) string {
 	by, isNumber := operands[1].Value.(ast.Number)
 	if n, small := by.Int64(); isNumber && (!small || n > maxDigits) {
-		return "a shift by more than 65536 bits"
+		return "a shift by more than 4096 bits"
 	}
 	return digits(nil, operands)
 }
@@ -156,7 +173,7 @@ func shift(_ *meter, operands []*ast.Term) string {
 func digits(_ *meter, operands []*ast.Term) string {
 	for _, operand := range operands {
 		if n, isNumber := operand.Value.(ast.Number); isNumber && len(n) > maxDigits {
-			return "a number of more than 65536 digits"
+			return "a number of more than 4096 digits"
 		}
 	}
 	return ""
@@ -221,9 +238,12 @@ func splitting(m *meter, operands []*ast.Term) string {
 }
 
 // matching takes a step for each byte of a text and each of the expression, of
-// which a hundred pass in a unit.
+// which a hundred pass in a unit, and one for each byte that may be compiled.
 func matching(m *meter, operands []*ast.Term) string {
-	m.left -= len(textOf(operands[0])) * len(textOf(operands[1])) / 100
+	m.left -= len(textOf(operands[0]))
+	if len(operands) > 1 {
+		m.left -= len(textOf(operands[0]))*len(textOf(operands[1]))/100 + len(textOf(operands[1]))
+	}
 	return ""
 }
 

@@ -80,9 +80,29 @@ func TestUsualWorkIsDone(t *testing.T) {
 		`allow if replace("a-b", "-", "_") == "a_b"`,
 		`allow if json.unmarshal(json.marshal(input.consumer)).name == "mobile"`,
 		`allow if 123456789012345678901234567890 * 10 == 1234567890123456789012345678900`,
+		`allow if json.unmarshal("{\"a\": [1, 2, {\"b\": true}]}").a[2].b`,
+		`allow if yaml.unmarshal("a: [1, 2]").a == [1, 2]`,
+		`allow if regex.replace("a-b_c", "[-_](.)", ".$1") == "a.b.c"`,
+		`allow if strings.replace_n({"<": "&lt;", ">": "&gt;"}, "<a>") == "&lt;a&gt;"`,
+		`allow if regex.find_all_string_submatch_n("([a-z])([0-9])", "a1b2", -1) == [["a1", "a", "1"], ["b2", "b", "2"]]`,
+		`allow if trim("/orders/", "/") == "orders"`,
+		`allow if strings.render_template("{{range .names}}{{.}};{{end}}", {"names": ["a", "b"]}) == "a;b;"`,
+		`allow if strings.render_template("{{range $i, $n := .order.names}}{{$i}}{{$n}}{{end}}", {"order": {"names": ["a", "b"]}}) == "0a1b"`,
+		`allow if json.match_schema({"a": {"n": 1}}, {"definitions": {"n": {"properties": {"n": {"type": "number"}}}}, "properties": {"a": {"$ref": "#/definitions/n"}}}) == [true, []]`,
+		`allow if json.match_schema("{\"a\": \"x\"}", "{\"properties\": {\"a\": {\"type\": \"string\", \"pattern\": \"^[a-z]+$\"}, \"$ref\": {\"type\": \"string\"}}}") == [true, []]`,
+		`allow if graphql.is_valid("query { orders(first: 10) { id total items { name price } } }", "type Query { orders(first: Int): [Order] } type Order { id: ID total: Int items: [Item] } type Item { name: String price: Int }")`,
+		`allow if json.patch({"a": 1}, [{"op": "add", "path": "/b", "value": 2}]) == {"a": 1, "b": 2}`,
+		`allow if json.filter({"a": 1, "b": 2}, ["a"]) == {"a": 1}`,
+		`allow if object.subset({"a": [1, 2, 3]}, {"a": [2, 3]})`,
+		`allow if net.cidr_merge(["10.0.0.0/25", "10.0.0.128/25"]) == {"10.0.0.0/24"}`,
+		`allow if count(net.cidr_contains_matches(["10.0.0.0/8", "192.168.0.0/16"], ["10.1.2.3", "192.168.1.1"])) == 2`,
+		`allow if product([2, 3, 4]) == 24`,
+		`allow if sum([x | some x in numbers.range(1, 100)]) == 5050`,
+		`allow if count(rego.parse_module("a.rego", "package a\nb := 1").rules) == 1`,
 		`allow if count([x | walk(input.consumer, [_, x])]) > 5`,
 	} {
-		if !decide(t, rules(t, rule), question()).Allowed {
+		// Little of the machine's time is enough for it.
+		if !decide(t, rules(t, rule, func(o *policy.Options) { o.Timeout = time.Second }), question()).Allowed {
 			t.Errorf("%s: not allowed", rule)
 		}
 	}
