@@ -31,7 +31,7 @@ func newPolicy() *cobra.Command {
 		Use: "policy", Short: "Test, format, look through, measure and explain policies, and roll them out",
 		Args: cobra.NoArgs, RunE: needsCommand,
 	}
-	cmd.AddCommand(newPolicyInit())
+	cmd.AddCommand(newPolicyInit(), newPolicyBuild())
 	cmd.AddCommand(newPolicyTest(), newPolicyFmt(), newPolicyLint(), newPolicyBench(), newPolicyExplain(), newPolicyReplay())
 	cmd.AddCommand(newPolicyStatus(), newPolicyRevisions(), newPolicyPromote(), newPolicyRollback())
 	return cmd
