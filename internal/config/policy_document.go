@@ -37,9 +37,9 @@ type bundlePart struct {
 
 type verificationPart struct {
 	Key       string `yaml:"key,required" doc:"env:NAME or file:PATH of the public key in PEM, or of the secret for HS256, HS384 and HS512."`
-	KeyID     string `yaml:"key_id" doc:"What keyid or kid must be in the signature; left out: not looked at."`
+	KeyID     string `yaml:"key_id" doc:"What keyid or kid must be in the signature; left out: anything may, or nothing."`
 	Algorithm string `yaml:"algorithm" doc:"The only one believed; left out: RS256."`
-	Scope     string `yaml:"scope" doc:"What scope must be in the signature; left out: not looked at."`
+	Scope     string `yaml:"scope" doc:"What scope must be in the signature; left out: it must have none."`
 }
 
 type shadowPart struct {
