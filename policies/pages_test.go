@@ -15,6 +15,10 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/golang-jwt/jwt/v5"
 	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/extauthz"
@@ -83,6 +87,41 @@ func TestComingFromOPAEnvoy(t *testing.T) {
 		verdict := p.judge(t, extauthz.Read(check, extauthz.Options{}))
 		if verdict.Status != want && (want != 200 || verdict.Outcome() != access.Allowed) {
 			t.Errorf("got %d, %+v, want %d, with\n%s", verdict.Status, verdict.Reason, want, configured)
+		}
+	}
+}
+
+// The page's further keys are what it says that they are.
+func TestOPAEnvoysOtherSettings(t *testing.T) {
+	text, err := os.ReadFile("../deploy/opa-envoy/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := strings.Replace(block.FindStringSubmatch(string(text))[2], "timeout: 20ms", "timeout: 30s", 1)
+	asked := strings.NewReplacer("# dry_run:", "dry_run:", "# descriptors:", "descriptors:").Replace(config)
+	if len(asked) != len(config)-4 {
+		t.Fatal("the page's configuration has no dry_run and no descriptors")
+	}
+	known := protodesc.ToFileDescriptorProto(wrapperspb.File_google_protobuf_wrappers_proto)
+	said := proto.String(".google.protobuf.StringValue")
+	set, err := proto.Marshal(&descriptorpb.FileDescriptorSet{File: []*descriptorpb.FileDescriptorProto{known, {
+		Name: proto.String("a.proto"), Package: proto.String("a.v1"), Dependency: []string{known.GetName()},
+		Service: []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("S"), Method: []*descriptorpb.MethodDescriptorProto{{Name: proto.String("Say"), InputType: said, OutputType: said}}}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &page{directory: t.TempDir()}
+	p.write(t, "policies/authz.rego", "package envoy.authz\n\nimport rego.v1\n\ndefault allow := false\n\nallow if input.parsed_body == \"yes\"\n")
+	p.write(t, "services.pb", string(set))
+	p.write(t, "postern.yaml", asked)
+	for body, dry := range map[string]bool{"yes": false, "no!": true} {
+		check := &authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{
+			Method: "POST", Path: "/a.v1.S/Say", Host: "api.example.com", Headers: map[string]string{"content-type": "application/grpc"}, RawBody: []byte("\x00\x00\x00\x00\x05\x0a\x03" + body),
+		}}}}
+		verdict := p.judge(t, extauthz.Read(check, extauthz.Options{}))
+		if verdict.Outcome() != access.Allowed || (verdict.DryRun.Code == access.CodeDeniedByPolicy) != dry {
+			t.Errorf("%s: %v, %+v, dry run %+v", body, verdict.Outcome(), verdict.Reason, verdict.DryRun)
 		}
 	}
 }
