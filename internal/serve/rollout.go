@@ -322,7 +322,7 @@ func (r *reloader) Rollback(ctx context.Context, by consumer.Author, revision st
 	switch {
 	case revision == r.current.policy.Revision():
 		return nil
-	case !slices.ContainsFunc(revisions.List(), func(kept rollout.Revision) bool { return kept.Revision == revision }):
+	case revision != r.current.source.Revision() && !slices.ContainsFunc(revisions.List(), func(kept rollout.Revision) bool { return kept.Revision == revision }):
 		return &consumer.Outcome{Kind: "policy revision", Name: revision, Err: consumer.ErrNotFound}
 	}
 	return r.enforce(ctx, by, "rollback", rollout.Kept, revision)
