@@ -25,6 +25,7 @@ func newCheck() *cobra.Command {
 	var question question
 	configFlag(cmd, &path)
 	question.flags(cmd)
+	cmd.MarkFlagsOneRequired("path", "check-request")
 	form := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		verdict, why, err := ask(cmd, path, &question)

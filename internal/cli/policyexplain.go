@@ -40,6 +40,10 @@ func newPolicyExplain() *cobra.Command {
 	cmd.Args = cobra.MaximumNArgs(1)
 	e.question.flags(cmd)
 	e.noted.flags(cmd)
+	cmd.MarkFlagsOneRequired("path", "check-request", "decision")
+	for _, name := range []string{"path", "check-request"} {
+		cmd.MarkFlagsMutuallyExclusive("decision", name)
+	}
 	f := cmd.Flags()
 	f.StringVar(&e.as.Consumer, "consumer", "", "`name` of the consumer that asks, as if proven")
 	f.StringSliceVar(&e.as.Roles, "role", nil, "`role` of that consumer; may be repeated")

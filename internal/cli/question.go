@@ -40,7 +40,6 @@ func (q *question) flags(cmd *cobra.Command) {
 	f.StringVar(&q.client, "client", "127.0.0.1", "address that the request comes from")
 	f.StringVar(&q.route, "route", "", "name of the route, as a gateway may name it; left out, routes are matched")
 	f.StringVar(&q.file, "check-request", "", "read a whole CheckRequest in JSON from this `file`; - is standard input")
-	cmd.MarkFlagsOneRequired("path", "check-request")
 	for _, flag := range []string{"method", "path", "host", "header", "client", "route"} {
 		cmd.MarkFlagsMutuallyExclusive("check-request", flag)
 	}
