@@ -66,7 +66,7 @@ func Build(w io.Writer, s *policy.Snapshot, o BuildOptions) error {
 		return err
 	}
 	reading := Config{Verification: verification, MaxSize: maxBuilt}
-	if _, err := policy.ReadBundle("", bytes.NewReader(out.Bytes()), reading.options()); err != nil {
+	if _, err := policy.ReadBundle(b.Manifest.Revision, bytes.NewReader(out.Bytes()), reading.options()); err != nil {
 		return fmt.Errorf("the bundle would be refused: %w", err)
 	}
 	_, err = w.Write(out.Bytes())

@@ -43,7 +43,7 @@ func TestPolicyBuild(t *testing.T) {
 	}
 	build := func(name string, more ...string) []byte {
 		path := filepath.Join(folder, name)
-		code, said := run(append([]string{"../../policies", "-o", path, "--revision", "v7", "--root", "postern", "--root", "library"}, more...)...)
+		code, said := run(append([]string{"../../policies", "-o", path, "--revision", "v7"}, more...)...)
 		if code != 0 {
 			t.Fatalf("exit code %d\n%s", code, said)
 		}
