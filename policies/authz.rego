@@ -15,6 +15,8 @@ import data.postern.permissions
 import data.postern.subject
 import data.postern.tenants
 
+# METADATA
+# entrypoint: true
 default allow := false
 
 # By a role of the consumer, or one that it inherits from.

@@ -15,6 +15,8 @@ import data.postern.rules
 import data.postern.subject
 import data.postern.tenants
 
+# METADATA
+# entrypoint: true
 default allow := false
 
 allow if {

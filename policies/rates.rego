@@ -13,6 +13,8 @@ import data.postern.authz
 import data.postern.conditions
 import data.postern.permissions
 
+# METADATA
+# entrypoint: true
 default allow := {"allowed": false}
 
 allow := object.union({"allowed": true}, hint) if authz.allow

@@ -13,6 +13,8 @@ import rego.v1
 import data.postern.context
 import data.postern.rules
 
+# METADATA
+# entrypoint: true
 default allow := false
 
 allow if {

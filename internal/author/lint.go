@@ -183,7 +183,7 @@ func (l *lint) unreachable() {
 	for name, rule := range first {
 		if !used[name] {
 			l.add(rule.Location, CodeUnreachable, name+" is evaluated for none of "+strings.Join(l.snapshot.Entrypoints(), ", "),
-				"use it, take it out, or name its entry point with --entrypoint")
+				"use it, take it out, or mark its entry point by `# METADATA` with `# entrypoint: true`")
 		}
 	}
 }

@@ -25,6 +25,9 @@ func newPolicyLint() *cobra.Command {
 			"  deny-fails      a builtin's error would end a rule that denies\n" +
 			"  unknown-input   a part of the input that is never there\n" +
 			"  raw-path        a path as the client spelt it\n" +
+			"Entry points are those of the configuration or of --entrypoint; else the rules\n" +
+			"that the policy marks by `# METADATA` with `# entrypoint: true`, and\n" +
+			defaultEntrypoint + ".\n\n" +
 			"A comment `# lint:ignore CODE` on the line or the one above silences a warning.\n\n" +
 			"Exit code 0: no errors, and with --strict no warnings; 1: there are; 2: it could\n" +
 			"not be looked through.",
@@ -34,10 +37,11 @@ func newPolicyLint() *cobra.Command {
 	strict := cmd.Flags().Bool("strict", false, "warnings are a no, too")
 	form := outputFlag(cmd)
 	cmd.RunE = asking(func(cmd *cobra.Command, args []string) error {
+		named := len(s.entrypoints) > 0
 		if err := s.at(args); err != nil {
 			return err
 		}
-		findings, err := s.lint(cmd)
+		findings, err := s.lint(cmd, named)
 		if err != nil {
 			return err
 		}
@@ -54,8 +58,9 @@ func newPolicyLint() *cobra.Command {
 }
 
 // lint takes entry points, allowed builtins and files of data from the
-// configuration, if one is given.
-func (s *subject) lint(cmd *cobra.Command) ([]author.Finding, error) {
+// configuration, if one is given. Entry points that nothing names are those that
+// the policy says it has.
+func (s *subject) lint(cmd *cobra.Command, named bool) ([]author.Finding, error) {
 	o := policy.Options{Entrypoints: s.entrypoints, AllowedBuiltins: s.builtins, Now: time.Now}
 	if s.config != "" {
 		c, err := config.Load(s.config, os.LookupEnv)
@@ -68,6 +73,9 @@ func (s *subject) lint(cmd *cobra.Command) ([]author.Finding, error) {
 	source, err := author.Open(s.directory, o.AllowedBuiltins, o.Data...)
 	if err != nil {
 		return author.Unreadable(err)
+	}
+	if !named && s.config == "" {
+		o.Entrypoints = source.Entrypoints(defaultEntrypoint)
 	}
 	findings, err := source.Lint(cmd.Context(), o)
 	return findings, ofPolicy(err)

@@ -196,7 +196,7 @@ func largest(v ast.Value) (most, longest int) {
 		case ast.Number:
 			n, isInt := x.Int()
 			if !isInt {
-				n = 1<<31
+				n = 1 << 31
 			}
 			most, longest = max(most, n), max(longest, len(x))
 		case *ast.Array:
