@@ -137,6 +137,14 @@ func anyOf(t testing.TB, m proto.Message) string {
 	return marshalled(t, packed)
 }
 
+// packedAnys is an order in an Any in an order, so many times.
+func packedAnys(levels int, order string) string {
+	for range levels {
+		order = textField(7, textField(1, "x/shop.v1.Order")+textField(2, order))
+	}
+	return order
+}
+
 func grpcQuestion(path, body string) *gate.Question {
 	q := question()
 	q.Request.Method, q.Request.Path, q.Request.RawPath, q.Request.Query = "POST", path, path, ""
@@ -225,10 +233,6 @@ func TestGRPCBodyUnreadable(t *testing.T) {
 	for range 200 {
 		deep = textField(10, deep)
 	}
-	deepAny := ""
-	for range 200 {
-		deepAny = textField(7, textField(1, "x/shop.v1.Order")+textField(2, deepAny))
-	}
 	half := textField(7, textField(1, "x/shop.v1.Order")) + textField(7, textField(2, textField(1, "9")))
 	reads, leaves := rules(t, "allow if input.parsed_body.id", described(t)), rules(t, "allow := true", described(t))
 	for name, c := range map[string][2]string{
@@ -242,9 +246,10 @@ func TestGRPCBodyUnreadable(t *testing.T) {
 		"an Any that holds no such": {place, framed(textField(7, textField(1, "x/shop.v1.Order")+textField(2, "\xff")))},
 		"a bad timestamp":           {place, framed(textField(8, numberField(1, 5e12)))},
 		"too deep":                  {place, framed(deep)},
-		"Anys in Anys":              {place, framed(deepAny)},
+		"Anys in Anys":              {place, framed(packedAnys(200, ""))},
 		"an Any in two parts":       {place, framed(half)},
 		"too many messages":         {place, framed(strings.Repeat(textField(12, ""), 200_000))},
+		"too much in Anys":          {place, framed(packedAnys(48, textField(9, strings.Repeat("x", 4<<20-8192))))},
 		"too many numbers":          {place, framed(textField(5, strings.Repeat("\x00", 200_000)))},
 	} {
 		_, err := reads.Decide(t.Context(), grpcQuestion(c[0], c[1]))

@@ -15,6 +15,9 @@ import (
 const (
 	maxMessageDepth  = 100 // as protobuf's own libraries have it
 	maxMessageValues = 100_000
+	// unpackedValue is how many bytes in an Any count as one value: they are read
+	// and written anew at each level.
+	unpackedValue = 256
 )
 
 // errTwice is for a message that is there in two parts. Some programs join them
@@ -88,17 +91,21 @@ func contentOf(number protowire.Number, kind protowire.Type, wire []byte) []byte
 }
 
 func (s *messageSurvey) field(f protoreflect.FieldDescriptor, kind protowire.Type, content []byte, depth int) error {
-	s.values++
+	if err := s.count(1); err != nil {
+		return err
+	}
 	switch {
 	case f == nil:
 	case isMessage(f, kind):
-		if err := s.message(f.Message(), content, depth+1); err != nil {
-			return err
-		}
+		return s.message(f.Message(), content, depth+1)
 	case kind == protowire.BytesType && f.Kind() != protoreflect.StringKind && f.Kind() != protoreflect.BytesKind:
-		s.values += len(content) // packed numbers take a byte each, or more
+		return s.count(len(content)) // packed numbers take a byte each, or more
 	}
-	if s.values > maxMessageValues {
+	return nil
+}
+
+func (s *messageSurvey) count(values int) error {
+	if s.values += values; s.values > maxMessageValues {
 		return errors.New("the gRPC message holds too many values")
 	}
 	return nil
@@ -122,6 +129,9 @@ func (s *messageSurvey) held(p packed, depth int) error {
 	known, err := s.types.FindMessageByURL(string(p.url))
 	if err != nil {
 		return nil
+	}
+	if err := s.count(len(p.value) / unpackedValue); err != nil {
+		return err
 	}
 	return s.message(known.Descriptor(), p.value, depth+1)
 }
