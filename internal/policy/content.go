@@ -89,20 +89,21 @@ func (c *content) readFiles(files DataFiles) {
 	}
 	c.files = append(c.files, all...)
 	for _, file := range all {
+		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+			c.refuse(Problem{File: file, Text: "this is no regular file"}) // opening it might never end
+			continue
+		}
 		c.readDataset(func() (fs.File, error) { return os.Open(file) }, file, files.At)
 	}
 }
 
 func (c *content) readDataset(open func() (fs.File, error), name string, at []string) {
-	d, err := readDataset(open, name, at, c.last[name], c.now)
+	d, err := readDataset(open, &dataset{name: name, at: at, readAt: c.now}, c.last[name], maxDataBytes-c.bytes)
 	if err != nil {
 		c.refuse(problemIn(name, err))
 		return
 	}
-	if c.bytes += d.info.Size(); c.bytes > maxDataBytes {
-		c.refuse(Problem{File: name, Text: "with this file there is more than 1 GiB of data"})
-		return
-	}
+	c.bytes += d.info.Size()
 	c.datasets = append(c.datasets, d)
 }
 

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -98,18 +100,18 @@ func TestDataFiles(t *testing.T) {
 func TestDataProblems(t *testing.T) {
 	f := newFolder(t, map[string]string{
 		"policy/authz.rego": showing("true"), "policy/data.json": `{"a": {"b": 1}}`,
-		"cut.json": "{\n  \"a\": [1,\n", "comma.json": "{\"a\": 1,\n \"b\": 2,}", "twice.json": "{\"x\": [\n{\"a\": 1, \"a\": 2}]}",
+		"cut.json": "{\n  \"a\": [1,\n", "comma.json": "{\"a\": 1,\n \"b\": 2,}", "twice.json": "{\"x\": [\n{\"a\": 1,\n \"a\": 2}]}",
 		"cut.yaml": "a: [1,\nb: 2\n", "twice.yaml": "x:\n  a: 1\n  a: 2\n", "bomb.yaml": doubling(), "two.yaml": "a: 1\n--- \nb: 2\n", "deep.json": strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200),
 		"list.json": "[1]", "same.json": `{"a": {"b": 2}}`, "rule.json": `{"postern": {"authz": {"allow": true}}}`, "inf.yaml": "a: .inf", "empty.json": "", "utf8.json": "{\"a\": \"\xff\"}",
 		"key.yaml": "? [1]\n: 2\n", "huge.json": `{"a": 1e999999999999}`,
 	})
-	if err := os.Symlink("/dev/zero", f.path("zero.json")); err != nil {
+	if err := errors.Join(os.Symlink("/dev/zero", f.path("zero.json")), syscall.Mkfifo(f.path("pipe.json"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
 		"cut.json":     "cut.json:3: the file ends where a value is expected",
 		"comma.json":   "comma.json:2: found '}', expected a member's name in quotes",
-		"twice.json":   `twice.json:2: the object that begins here has the member "a" twice`,
+		"twice.json":   `twice.json:3: the member "a" stands twice; it is at line 2 already`,
 		"cut.yaml":     "cut.yaml:",
 		"twice.yaml":   `twice.yaml:3: the key "a" stands already at line 2`,
 		"bomb.yaml":    "bomb.yaml:",
@@ -124,6 +126,7 @@ func TestDataProblems(t *testing.T) {
 		"key.yaml":     "key.yaml:1: a key that is a list or a mapping",
 		"huge.json":    "huge.json:1: a number that is out of range",
 		"zero.json":    "zero.json: this is no regular file",
+		"p*.json":      "pipe.json: this is no regular file",
 		"nowhere.json": "nowhere.json: no such file or directory",
 		"policy":       "policy: this is no regular file",
 		"[.json":       "syntax error in pattern",
@@ -135,6 +138,42 @@ func TestDataProblems(t *testing.T) {
 	found := problems(t, f.options(f.at("cut.json"), f.at("cut.yaml", "x"), f.at("comma.json")))
 	if len(found) != 3 || found[2].Column != 9 {
 		t.Errorf("got %v, want all three, the last at column 9", found)
+	}
+}
+
+// What can't be read of a directory is an error: a rule that denies may be in it.
+func TestLinkThatLeadsNowhere(t *testing.T) {
+	f := newFolder(t, map[string]string{"policy/authz.rego": showing("1")})
+	if err := os.Symlink(f.path("shared"), f.path("policy/shared")); err != nil {
+		t.Fatal(err)
+	}
+	if found := problems(t, f.options()); !says(found, f.path("policy/shared")+": no such file or directory") {
+		t.Errorf("got %v", found)
+	}
+	f.write(t, "shared/data.json", `{"x": 1}`)
+	f.write(t, "policy/authz.rego", showing("data.shared.x"))
+	if got := answered(t, compiled(t, f.options())); got != "1" {
+		t.Errorf("got %s through the link", got)
+	}
+}
+
+// All files together have a bound, and one that is YAML a lower one; neither is
+// taken into memory to find out.
+func TestDataBounds(t *testing.T) {
+	f := newFolder(t, map[string]string{"policy/authz.rego": showing("1"), "a.json": "{}", "b.yaml": "", "c.json": ""})
+	for name, size := range map[string]int64{"b.yaml": 65 << 20, "c.json": 1 << 30} {
+		if err := os.Truncate(f.path(name), size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	used := allocated(func() {
+		found := problems(t, f.options(f.at("a.json"), f.at("b.yaml"), f.at("c.json")))
+		if !says(found, "b.yaml: the file is larger than 64 MiB") || !says(found, "c.json: with this file there is more than 1 GiB of data") {
+			t.Errorf("got %v", found)
+		}
+	})
+	if used > 64<<20 {
+		t.Errorf("%d bytes were allocated", used)
 	}
 }
 

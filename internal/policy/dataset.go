@@ -56,51 +56,66 @@ func (d *dataset) sameFile(info fs.FileInfo) bool {
 		d.readAt.Sub(info.ModTime()) > racy
 }
 
-// readDataset reads a file of data. What last has of a file that is as it was
-// is used again: by the file system's word, else by its digest.
-func readDataset(open func() (fs.File, error), name string, at []string, last *dataset, now time.Time) (*dataset, error) {
+// readDataset completes next, a file of data of at most so many bytes. What last
+// has of a file that is as it was is used again: by the file system's word, else
+// by its digest.
+func readDataset(open func() (fs.File, error), next, last *dataset, most int64) (*dataset, error) {
 	file, err := open()
 	if err != nil {
 		return nil, cannotRead(err)
 	}
 	defer func() { _ = file.Close() }() // only read
-	info, err := file.Stat()
-	switch {
-	case err != nil:
+	if next.info, err = file.Stat(); err != nil {
 		return nil, cannotRead(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("this is no regular file")
-	case info.Size() > maxDataBytes:
-		return nil, errors.New("the file is larger than 1 GiB")
 	}
-	next := &dataset{name: name, at: at, info: info, readAt: now}
-	if last != nil && last.sameFile(info) {
+	if err := next.bounded(most); err != nil {
+		return nil, err
+	}
+	switch {
+	case last == nil:
+		return next, next.read(file, most)
+	case last.sameFile(next.info):
 		next.value, next.digest, next.readAt = last.value, last.digest, last.readAt
 		return next, nil
+	case last.info.Size() != next.info.Size():
+		return next, next.read(file, most)
 	}
-	if last != nil && last.info.Size() == info.Size() {
-		// Most likely it only looks changed: it is not taken into memory for that.
-		if next.digest, err = digestOf(file); err != nil {
-			return nil, cannotRead(err)
-		}
-		if next.digest == last.digest {
-			next.value = last.value
-			return next, nil
-		}
-		again, err := open()
-		if err != nil {
-			return nil, cannotRead(err)
-		}
-		defer func() { _ = again.Close() }()
-		file = again
+	// Most likely it only looks changed: it is not taken into memory for that.
+	if next.digest, err = digestOf(file); err != nil {
+		return nil, cannotRead(err)
 	}
-	return next, next.read(file)
+	if next.digest == last.digest {
+		next.value = last.value
+		return next, nil
+	}
+	again, err := open()
+	if err != nil {
+		return nil, cannotRead(err)
+	}
+	defer func() { _ = again.Close() }() // only read
+	return next, next.read(again, most)
 }
+
+// bounded refuses what should not be read at all.
+func (d *dataset) bounded(most int64) error {
+	switch {
+	case !d.info.Mode().IsRegular():
+		return errors.New("this is no regular file")
+	case d.info.Size() > most:
+		return errors.New("with this file there is more than 1 GiB of data")
+	case filepath.Ext(d.name) != ".json" && d.info.Size() > maxYAMLBytes:
+		return errLargeYAML
+	}
+	return nil
+}
+
+// errLargeYAML is for YAML that would take too much memory.
+var errLargeYAML = errors.New("the file is larger than 64 MiB; data of that size is read from JSON")
 
 // read reads a file from its beginning. What is digested is what is parsed,
 // though somebody writes to it meanwhile.
-func (d *dataset) read(file io.Reader) error {
-	text, err := readAtMost(file, d.info.Size(), maxDataBytes)
+func (d *dataset) read(file io.Reader, most int64) error {
+	text, err := readAtMost(file, d.info.Size(), most)
 	if err != nil {
 		return cannotRead(err)
 	}
@@ -129,13 +144,13 @@ func digestOf(r io.Reader) (digest [sha256.Size]byte, err error) {
 	return digest, err
 }
 
-// readData reads a text of data by its name. Its error is a *misread.
+// readData reads a text of data by its name. Its error may be a *misread.
 func readData(name string, text []byte) (ast.Value, error) {
 	if filepath.Ext(name) == ".json" {
 		return readJSON(text)
 	}
 	if len(text) > maxYAMLBytes {
-		return nil, &misread{text: "the file is larger than 64 MiB; data of that size is read from JSON"}
+		return nil, errLargeYAML
 	}
 	return readYAML(text)
 }

@@ -68,10 +68,11 @@ func (r *jsonReader) wrong(format string, args ...any) error {
 
 func (r *jsonReader) wrongAt(at int, format string, args ...any) error {
 	before := r.text[:min(at, len(r.text))]
-	line := bytes.Count(before, []byte{'\n'}) + 1
 	column := len(before) - bytes.LastIndexByte(before, '\n')
-	return &misread{line: line, column: column, text: fmt.Sprintf(format, args...)}
+	return &misread{line: r.lineAt(len(before)), column: column, text: fmt.Sprintf(format, args...)}
 }
+
+func (r *jsonReader) lineAt(at int) int { return bytes.Count(r.text[:at], []byte{'\n'}) + 1 }
 
 // unexpected tells of a byte that can't stand where the reader is.
 func (r *jsonReader) unexpected(expected string) error {
@@ -157,7 +158,7 @@ func (r *jsonReader) object() (ast.Value, error) {
 	members := r.pairs[first:]
 	object, twice := objectOf(members)
 	if object == nil {
-		return nil, r.wrongAt(began, "the object that begins here has the member %s twice", twice)
+		return nil, r.repeated(twice, began)
 	}
 	r.pairs = r.pairs[:first]
 	return object, nil
@@ -181,6 +182,30 @@ func (r *jsonReader) member() error {
 	}
 	r.pairs = append(r.pairs, [2]*ast.Term{name, value})
 	return nil
+}
+
+// repeated tells of a member that stands twice in the object that begins at a
+// place, which is read once more to find where.
+func (r *jsonReader) repeated(name *ast.Term, began int) error {
+	var lines []int
+	at := began
+	for r.at = began; r.next() != '}' && len(lines) < 2; {
+		if r.text[r.at] == ',' {
+			r.at++
+			r.space()
+		}
+		here := r.at
+		if err := r.member(); err != nil {
+			return err
+		}
+		if r.pairs[len(r.pairs)-1][0].Value == name.Value {
+			lines, at = append(lines, r.lineAt(here)), here
+		}
+	}
+	if len(lines) < 2 {
+		return r.wrongAt(at, "the member %s stands twice", name)
+	}
+	return r.wrongAt(at, "the member %s stands twice; it is at line %d already", name, lines[0])
 }
 
 // array reads items up to the closing bracket.

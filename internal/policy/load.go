@@ -64,6 +64,9 @@ func (c *content) readFolder(s *source, folder string, at []string) {
 		c.refuse(s.problem(folder, err, ""))
 	}
 	for _, entry := range entries {
+		if entry.Type().IsRegular() && !isPolicy(entry.Name()) {
+			continue
+		}
 		c.readEntry(s, path.Join(folder, entry.Name()), at)
 	}
 }
@@ -77,8 +80,6 @@ func (c *content) readEntry(s *source, name string, at []string) {
 	}
 	info, err := fs.Stat(s.files, name)
 	switch {
-	case err != nil && !isPolicy(base):
-		return // a link that leads nowhere, by a name that says nothing
 	case err != nil:
 		c.refuse(s.problem(name, err, ""))
 		return
