@@ -56,21 +56,21 @@ func (r *Replayed) Tests(limit int, pinNew bool) ([]byte, int, error) {
 // pinnable reports that a decision went from yes to no or back: what else
 // changed no test of an answer's yes or no can hold.
 func (g *Group) pinnable() bool {
-	from, to := kindOf(g.From), kindOf(g.To)
+	from, to := verdictOf(g.From), verdictOf(g.To)
 	return from != to && from != journal.Error && to != journal.Error
 }
 
-// kindOf is allowed, denied or error of what is told of an outcome.
-func kindOf(told string) string {
+// verdictOf is allowed, denied or error of what is told of an outcome.
+func verdictOf(told string) string {
 	kind, _, _ := strings.Cut(told, " ")
 	return kind
 }
 
 func (g *Group) test(b *bytes.Buffer, n int, pinNew, clock bool) {
 	first := &g.kept[0]
-	holds := kindOf(g.From)
+	holds := verdictOf(g.From)
 	if pinNew {
-		holds = kindOf(g.To)
+		holds = verdictOf(g.To)
 	}
 	fmt.Fprintf(b, "# Decision %s, of %d: %s → %s, consumer %s, route %s\n", strconv.Quote(first.id), g.Count, g.From, g.To, strconv.Quote(g.Consumer), strconv.Quote(g.Route))
 	fmt.Fprintf(b, "# %s\n", strings.Join(strings.Fields(printableText(g.Rule)), " "))
