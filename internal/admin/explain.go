@@ -22,11 +22,14 @@ func (s *Server) explain(err error, conditional bool) *problem {
 	var wrong *keyring.Invalid
 	var document strictyaml.Errors
 	var conflict *Conflict
+	var unwritten *Unwritten
 	switch {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &conflict):
 		return &problem{code: codeConflict, detail: conflict.Detail}
+	case errors.As(err, &unwritten):
+		return &problem{code: codeStoreFull, detail: unwritten.Detail}
 	case errors.As(err, &wrong):
 		return explainInvalid(wrong)
 	case errors.As(err, &document):

@@ -8,7 +8,7 @@ import (
 )
 
 // Policies are the policy in force at this instance, its candidate and the
-// revisions that are kept. What they refuse is a *Conflict, or
+// revisions that are kept. What they refuse is a *Conflict, an *Unwritten, or
 // consumer.ErrNotFound about a revision.
 type Policies interface {
 	Policy() *adminv1.Policy
@@ -26,6 +26,13 @@ type Conflict struct{ Detail string }
 
 // Error implements error.
 func (c *Conflict) Error() string { return c.Detail }
+
+// Unwritten is a refusal since a change could not be made safe on the disk. The
+// client is told of Detail.
+type Unwritten struct{ Detail string }
+
+// Error implements error.
+func (u *Unwritten) Error() string { return u.Detail }
 
 // maxRevision bounds the name of a revision in bytes.
 const maxRevision = 256

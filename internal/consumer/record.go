@@ -149,8 +149,9 @@ type AuditRecord struct {
 	At       time.Time
 	Author   Author
 	// Action is "create", "update", "delete", "disable", "enable", "rotate",
-	// "revoke" or "import"; Kind is "consumer", "credential", "application",
-	// "grant" or "plan"; Target is its name or id.
+	// "revoke", "import", "promote" or "rollback"; Kind is "consumer",
+	// "credential", "application", "grant", "plan" or "policy"; Target is its name,
+	// id or revision.
 	Action, Kind, Target string
 	// Before and After are JSON objects without secrets; empty where there is
 	// none.

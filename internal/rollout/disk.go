@@ -95,7 +95,12 @@ func (r *Revisions) writeEntry(kept Revision) error {
 }
 
 func (r *Revisions) readArchive(kept Revision) ([]byte, error) {
-	return os.ReadFile(filepath.Join(r.folder(), fileName(kept.Revision)+archiveEnd))
+	file, err := os.Open(filepath.Join(r.folder(), fileName(kept.Revision)+archiveEnd))
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(file, kept.Size+1))
+	return content, errors.Join(err, file.Close())
 }
 
 func (r *Revisions) remove(revision string) error {

@@ -63,10 +63,23 @@ func (r *Revisions) SetPin(p Pin) error {
 	if _, known := r.find(p.Revision); !known {
 		return fmt.Errorf("the revision %.80q %w", p.Revision, ErrUnknown)
 	}
-	if err := writeJSON(filepath.Join(r.options.Directory, pinName), p); err != nil {
+	path := filepath.Join(r.options.Directory, pinName)
+	err := writeJSON(path, p)
+	switch {
+	case err == nil:
+		r.pin = &p
+		return nil
+	case r.pin == nil:
+		return errors.Join(err, removed(path))
+	}
+	return errors.Join(err, writeJSON(path, *r.pin))
+}
+
+// removed removes what need not be there.
+func removed(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	r.pin = &p
 	return nil
 }
 

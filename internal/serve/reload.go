@@ -100,7 +100,7 @@ func (r *reloader) reload(ctx context.Context) bool {
 	}
 	r.takeTokens(next.config)
 	if r.needsRestart(next.config) {
-		r.logger.Warn("listen, consumers.store and keys, cache, telemetry, the bounds of passwords or a higher clock_skew need a restart")
+		r.logger.Warn("listen, consumers.store and keys, policy.state_directory and keep_revisions, cache, telemetry, the bounds of passwords or a higher clock_skew need a restart")
 	}
 	return true
 }
@@ -145,6 +145,7 @@ func (r *reloader) needsRestart(c *config.Config) bool {
 		a.Listen.AdminTokens = b.Listen.AdminTokens // taken anew
 	}
 	return !reflect.DeepEqual(a.Listen, b.Listen) || !reflect.DeepEqual(a.Consumers.Store, b.Consumers.Store) || a.Consumers.Keys != b.Consumers.Keys || !reflect.DeepEqual(a.Cache, b.Cache) || !reflect.DeepEqual(a.Telemetry, b.Telemetry) ||
+		a.Policy.StateDirectory != b.Policy.StateDirectory || a.Policy.KeepRevisions != b.Policy.KeepRevisions ||
 		!reflect.DeepEqual(a.Authentication.Basic.Verifier, b.Authentication.Basic.Verifier) || skewOf(&b) > skewOf(&a)
 }
 

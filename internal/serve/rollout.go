@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -352,7 +351,7 @@ func (r *reloader) noCandidate() string {
 func (r *reloader) unwritten(err error) error {
 	r.builder.rollouts.failures.Add(1)
 	r.logger.Error("a policy could not be promoted or rolled back to, since that could not be written", "error", err.Error())
-	return fmt.Errorf("policy.state_directory: %w", errors.Join(consumer.ErrFull, err))
+	return &admin.Unwritten{Detail: "policy.state_directory can't be written, so that a restart would undo it: nothing was changed; the log says why"}
 }
 
 // enforce puts a kept revision in force: first on the disk, so that a restart
