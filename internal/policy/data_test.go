@@ -259,7 +259,7 @@ func TestSharedDataUnderReloads(t *testing.T) {
 		"policy/authz.rego": "package postern.authz\n\nimport rego.v1\n\nallow := {\"allowed\": true, \"dynamic_metadata\": {\"here\": data.a.number, \"there\": data.b.number, \"shared\": shared}}\n\n" +
 			"shared := count([name | some name, b in data.bindings; input.route.name; \"reader\" in b.roles])",
 	})
-	writeBindings(t, f.path("bindings.json"), 200, "acme")
+	writeBindings(t, f.path("bindings.json"), 20, "acme")
 	o := f.options(f.at("bindings.json", "bindings"), f.at("a.json", "a"), f.at("b.yaml", "b"))
 	memory := memory(t)
 	o.Memory = memory
@@ -274,7 +274,7 @@ func TestSharedDataUnderReloads(t *testing.T) {
 	program := live.Load().Compiler()
 	done := make(chan struct{})
 	var asking sync.WaitGroup
-	for range 4 {
+	for range 2 {
 		asking.Go(func() {
 			for ended := false; !ended; {
 				select {
@@ -302,7 +302,7 @@ func askShared(t *testing.T, s *numbered) {
 		t.Error(err)
 		return
 	}
-	if got, want := fmt.Sprint(d.Metadata), fmt.Sprintf("map[here:%d shared:201 there:%d]", s.number, s.number); got != want {
+	if got, want := fmt.Sprint(d.Metadata), fmt.Sprintf("map[here:%d shared:21 there:%d]", s.number, s.number); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
