@@ -101,7 +101,7 @@ func (c *carrier) redirected(next *http.Request, via []*http.Request) error {
 func (c *carrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(req.Context(), c.limits.total, errors.New("the server takes too long"))
 	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)()
+	defer context.AfterFunc(c.ctx, cancel)() //nolint:contextcheck // the source's end is another than the request's
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	response, err := c.plain.RoundTrip(req.WithContext(ctx))
@@ -114,7 +114,7 @@ func (c *carrier) RoundTrip(req *http.Request) (*http.Response, error) {
 		if content, err = c.read(response.Body, stop); err != nil {
 			return nil, causeOf(ctx, err)
 		}
-		if err = inspect(bytes.NewReader(content), c.config.MaxSize); err != nil {
+		if err := inspect(bytes.NewReader(content), c.config.MaxSize); err != nil {
 			return nil, err
 		}
 	}

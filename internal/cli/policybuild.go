@@ -36,7 +36,7 @@ func newPolicyBuild() *cobra.Command {
 			"not be written.",
 	}
 	var b built
-	b.subject.flags(cmd)
+	b.flags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&b.out, "out", "o", "bundle.tar.gz", "`file` to write")
 	f.StringVar(&b.options.Revision, "revision", "", "the bundle's `revision` (default: a digest of the policy)")
@@ -45,7 +45,7 @@ func newPolicyBuild() *cobra.Command {
 	f.StringVar(&b.signing.Algorithm, "signing-alg", "RS256", "`algorithm` of the signature")
 	f.StringVar(&b.signing.KeyID, "key-id", "", "`name` of the key, which verification.key_id asks for")
 	f.StringVar(&b.signing.Scope, "scope", "", "`scope` of the signature, which verification.scope asks for")
-	cmd.RunE = asking(func(cmd *cobra.Command, args []string) error { return b.run(cmd, args) })
+	cmd.RunE = asking(b.run)
 	return cmd
 }
 

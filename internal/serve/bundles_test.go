@@ -162,7 +162,7 @@ func TestPolicyComesFromABundle(t *testing.T) {
 	}
 	var kept []string
 	until(t, "it is kept", func() bool {
-		kept, _ = filepath.Glob(filepath.Join(folder, "state/bundles/main/*.tar.gz"))
+		kept, _ = filepath.Glob(filepath.Join(folder, "state", "bundles", "main", "*.tar.gz"))
 		if len(kept) != 1 {
 			return false
 		}
