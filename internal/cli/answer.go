@@ -21,6 +21,8 @@ type answer struct {
 	Credential string `json:"credential,omitempty"`
 	Revision   string `json:"revision"`
 	DecisionID string `json:"decision_id"`
+	// DryRun says that policy denied it and that it is let through all the same.
+	DryRun bool `json:"dry_run,omitempty"`
 	// Upstream are headers that are set on an allowed request, and Remove
 	// those that are taken from it; Client are headers for the client.
 	Upstream []header `json:"upstream_headers"`
@@ -44,6 +46,7 @@ func newAnswer(v *access.Verdict, why *access.Explanation) answer {
 	}
 	if v.Outcome() == access.Allowed {
 		a.forward(v)
+		a.DryRun = v.DryRun.Code != ""
 	}
 	if v.Identity != nil && v.Identity.Consumer != nil {
 		a.Consumer = v.Identity.Consumer.Name

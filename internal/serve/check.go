@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -59,7 +60,8 @@ func Check(ctx context.Context, o CheckOptions) (*access.Verdict, *access.Explan
 }
 
 // Validate builds everything that Run would, short of listening and fetching
-// keys. Its error names every problem that was found.
+// keys. Its error names every problem that was found; what is only unwise it
+// writes to Stderr.
 func Validate(ctx context.Context, o Options) error {
 	c, err := config.Load(o.ConfigPath, o.Env)
 	if err != nil {
@@ -70,6 +72,9 @@ func Validate(ctx context.Context, o Options) error {
 		return err
 	}
 	next.closeUnless(nil)
+	if c.Policy.DryRun && o.Stderr != nil {
+		_, _ = fmt.Fprintln(o.Stderr, "warning: policy.dry_run lets through what policy denies") // nothing else depends on it
+	}
 	return nil
 }
 
