@@ -76,7 +76,7 @@ type noted struct {
 // in memory.
 const maxNoted = 4
 
-// ErrUnknown: no such revision is kept.
+// ErrUnknown says that no such revision is kept.
 var ErrUnknown = errors.New("is not kept here")
 
 // OpenRevisions reads what is kept. Its error is a pin that can't be read: what

@@ -369,7 +369,7 @@ func (r *reloader) enforce(ctx context.Context, by consumer.Author, action, orig
 			return &admin.Conflict{Detail: "the revision can't be used: " + err.Error()}
 		}
 	}
-	next, err := r.builder.with(last, wanted, pin) //nolint:contextcheck // what it opens outlives this call
+	next, err := r.builder.with(last, wanted, pin)
 	if err != nil {
 		return err
 	}
