@@ -30,6 +30,9 @@ type ReplayOptions struct {
 	// Workers are how many records are looked at at once, Examples how many
 	// decisions of a group are named.
 	Workers, Examples int
+	// Reasons is how long it is looked for rules and what is missing, in all and
+	// beside all else; 0: 8 s.
+	Reasons time.Duration
 	// Problem takes lines that are no records.
 	Problem func(journal.Problem)
 }
@@ -107,7 +110,7 @@ const (
 	maxKnown = 1 << 20
 	// maxGroups bounds what is told apart; what comes after counts for "(others)".
 	maxGroups = 20_000
-	// attributing is how long reasons are looked for in all, and one of them.
+	// attributing is how long reasons are looked for in all, oneReason one of them.
 	attributing  = 8 * time.Second
 	oneReason    = 300 * time.Millisecond
 	notLookedFor = "(not looked for: there are too many)"
@@ -378,7 +381,7 @@ func (r *replay) decide(t *target, one *journal.Record, input []byte) answer {
 // reasonOf is what decided: the rules that held, or what was missing.
 func (r *replay) reasonOf(t *target, now answer, one *journal.Record, input []byte) string {
 	now.reason.once.Do(func() {
-		if time.Duration(r.spent.Load()) > attributing {
+		if time.Duration(r.spent.Load()) > cmp.Or(r.options.Reasons, attributing) {
 			now.reason.text = notLookedFor
 			return
 		}

@@ -134,7 +134,7 @@ func replay(t testing.TB, journals []string, directory string, change ...func(*a
 		t.Fatal(err)
 	}
 	o := author.ReplayOptions{
-		Files: files, Directory: directory, Workers: runtime.GOMAXPROCS(0), Examples: 2,
+		Files: files, Directory: directory, Workers: runtime.GOMAXPROCS(0), Examples: 2, Reasons: time.Second,
 		Compile: func(entrypoint string) (*policy.Snapshot, error) {
 			return policy.Compile(context.Background(), policy.Options{Directory: directory, Entrypoints: []string{entrypoint}, Timeout: time.Minute})
 		},

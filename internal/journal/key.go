@@ -39,7 +39,7 @@ func openKey(path string) ([]byte, error) {
 			err = nil
 		}
 	}
-	if err = errors.Join(err, os.Remove(beside.Name())); err != nil {
+	if err := errors.Join(err, os.Remove(beside.Name())); err != nil {
 		return nil, err
 	}
 	return readKey(path)

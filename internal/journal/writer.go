@@ -145,7 +145,7 @@ func (w *writer) begin() error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor is small
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		w.tell("a file of the journal can't be locked; another process may take it for finished", err)
 	}
 	w.file, w.size = f, 0
@@ -184,8 +184,8 @@ func busy(name string) bool {
 	if err != nil {
 		return false
 	}
-	defer func() { _ = f.Close() }()                                          // it was only read
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil //nolint:gosec // a descriptor is small
+	defer func() { _ = f.Close() }() // it was only read
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
 }
 
 // Files are a directory's, the oldest first.
