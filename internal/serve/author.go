@@ -70,6 +70,7 @@ func openRules(ctx context.Context, c *config.Config, store *ledger, o RulesOpti
 		return nil, err
 	}
 	g := b.gateConfig(next)
+	g.DryRun = false // an author asks what policy says
 	kinds := b.kinds(next)
 	if g.Authenticators, err = b.authenticators(next, kinds); err != nil {
 		next.closeUnless(nil)
