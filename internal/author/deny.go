@@ -2,8 +2,10 @@ package author
 
 import (
 	"regexp"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/types"
 )
 
 // denial are the names that rules which deny are given, where no rule negates
@@ -34,6 +36,20 @@ func fallible(builtin string) (guards []string, found bool) {
 		"units.parse":                    {"regex.match"},
 		"units.parse_bytes":              {"regex.match"},
 		"crypto.x509.parse_certificates": nil,
+		"regex.match":                    {"regex.is_valid"},
+		"regex.replace":                  {"regex.is_valid"},
+		"regex.split":                    {"regex.is_valid"},
+		"regex.find_n":                   {"regex.is_valid"},
+		"glob.match":                     nil,
+		"net.cidr_merge":                 {"net.cidr_is_valid"},
+		"net.cidr_contains_matches":      {"net.cidr_is_valid"},
+		"time.clock":                     {"in", "internal.member_2", "regex.match"},
+		"time.date":                      {"in", "internal.member_2", "regex.match"},
+		"time.weekday":                   {"in", "internal.member_2", "regex.match"},
+		"substring":                      {"gte", "gt"},
+		"indexof":                        {"neq"},
+		"json.patch":                     nil,
+		"graphql.parse_query":            {"graphql.is_valid"},
 		"div":                            {"neq", "gt"},
 		"rem":                            {"neq", "gt"},
 	}[builtin]
@@ -96,8 +112,9 @@ func (l *lint) mayFail(rule *ast.Rule, before ast.Body, expr *ast.Expr) {
 		return
 	}
 	name := expr.Operator().String()
+	l.mayMistake(rule, before, expr, name)
 	guards, found := fallible(name)
-	if !found || allConstant(name, expr.Operands()) || guarded(before, expr, guards) {
+	if !found || harmless(before, name, expr.Operands()) || l.guarded(before, expr, guards) {
 		return
 	}
 	instead := "do without it"
@@ -111,38 +128,61 @@ func (l *lint) mayFail(rule *ast.Rule, before ast.Body, expr *ast.Expr) {
 		" is part of what denies: such a request is a fault (503) here, and a policy engine that takes errors for undefined would let it through", instead)
 }
 
-func allConstant(name string, operands []*ast.Term) bool {
-	if name == "div" || name == "rem" {
-		operands = operands[1:2]
-	} else if n := len(ast.BuiltinMap[name].Decl.FuncArgs().Args); len(operands) > n {
+// harmless reports whether the operands that an error would be about are
+// constants: all of them for most builtins. Patterns and time zones are the
+// author's, unless they come with the request.
+func harmless(before ast.Body, name string, operands []*ast.Term) bool {
+	switch name {
+	case "div", "rem", "substring":
+		return isConstant(operands[1])
+	case "indexof":
+		return !ofRequest(before, operands[1])
+	case "regex.match", "regex.split", "regex.find_n", "glob.match":
+		return !ofRequest(before, operands[0])
+	case "regex.replace":
+		return !ofRequest(before, operands[1])
+	case "time.clock", "time.date", "time.weekday":
+		zone, isList := standsFor(before, operands[0]).Value.(*ast.Array)
+		return !isList || zone.Len() < 2 || !ofRequest(before, zone.Elem(1))
+	}
+	if n := len(ast.BuiltinMap[name].Decl.FuncArgs().Args); len(operands) > n {
 		operands = operands[:n] // the last is what takes the result
 	}
-	for _, o := range operands {
-		if !o.IsGround() || !isPlain(o.Value) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(operands, func(o *ast.Term) bool { return !isConstant(o) })
 }
+
+func ofRequest(before ast.Body, term *ast.Term) bool {
+	ref, isRef := standsFor(before, term).Value.(ast.Ref)
+	return isRef && ref[0].Equal(ast.InputRootDocument)
+}
+
+func isConstant(term *ast.Term) bool { return term.IsGround() && isPlain(term.Value) }
 
 func isPlain(v ast.Value) bool {
 	_, isRef := v.(ast.Ref)
 	return !isRef
 }
 
-// guarded reports whether an expression before tests one of the operands.
-func guarded(before ast.Body, expr *ast.Expr, guards []string) bool {
-	for _, earlier := range before {
-		if !earlier.IsCall() {
-			continue
-		}
-		for _, guard := range guards {
-			if earlier.Operator().String() == guard && shareOperand(before, earlier, expr) {
-				return true
-			}
-		}
+// guarded reports whether an expression before tests one of the operands, by
+// itself or by a function of the policy.
+func (l *lint) guarded(before ast.Body, expr *ast.Expr, guards []string) bool {
+	return slices.ContainsFunc(before, func(earlier *ast.Expr) bool {
+		return earlier.IsCall() && !earlier.Negated && l.tests(earlier.Operator(), guards) && shareOperand(before, earlier, expr)
+	})
+}
+
+// tests reports whether a call is one of the guards, or of a function each of
+// whose rules calls one.
+func (l *lint) tests(operator ast.Ref, guards []string) bool {
+	if slices.Contains(guards, operator.String()) {
+		return true
 	}
-	return false
+	rules := l.snapshot.Compiler().GetRulesExact(operator)
+	return len(rules) > 0 && !slices.ContainsFunc(rules, func(rule *ast.Rule) bool {
+		return !slices.ContainsFunc(rule.Body, func(e *ast.Expr) bool {
+			return e.IsCall() && !e.Negated && slices.Contains(guards, e.Operator().String())
+		})
+	})
 }
 
 func shareOperand(body ast.Body, a, b *ast.Expr) bool {
@@ -165,4 +205,64 @@ func standsFor(body ast.Body, term *ast.Term) *ast.Term {
 		}
 	}
 	return term
+}
+
+// untyped are the parts of the input of which whoever made a token, a consumer
+// or a body chooses the types.
+var untyped = []string{"input.identity.claims", "input.consumer.attributes", "input.parsed_body"}
+
+// mayMistake tells of what must be a text or a number and may be anything: a
+// claim that is a list where a text was thought of ends the rule as an error.
+func (l *lint) mayMistake(rule *ast.Rule, before ast.Body, expr *ast.Expr, name string) {
+	builtin := ast.BuiltinMap[name]
+	if builtin == nil || builtin.Infix != "" && len(builtin.Decl.FuncArgs().Args) == 2 && takesAny(builtin) {
+		return
+	}
+	for i, wanted := range builtin.Decl.FuncArgs().Args {
+		if i >= len(expr.Operands()) {
+			return
+		}
+		kind := wantedType(wanted)
+		operand := standsFor(before, expr.Operand(i))
+		if kind == "" || !isUntyped(operand) || l.guardedAs(before, operand, "is_"+kind) {
+			continue
+		}
+		l.add(expr.Location, CodeDenyFails, name+" is an error where "+operand.String()+" is no "+kind+", and "+lastName(rule)+
+			" is part of what denies: such a request is a fault (503) here, and a policy engine that takes errors for undefined would let it through",
+			"test it before with is_"+kind+", and deny where it is none")
+		return
+	}
+}
+
+func takesAny(builtin *ast.Builtin) bool {
+	return !slices.ContainsFunc(builtin.Decl.FuncArgs().Args, func(t types.Type) bool { return wantedType(t) != "" })
+}
+
+// wantedType is the one type that an argument must be of, "" where it may be more.
+func wantedType(t types.Type) string {
+	if named, isNamed := t.(*types.NamedType); isNamed {
+		t = named.Type
+	}
+	switch t.(type) {
+	case types.String:
+		return "string"
+	case types.Number:
+		return "number"
+	}
+	return ""
+}
+
+func isUntyped(term *ast.Term) bool {
+	ref, isRef := term.Value.(ast.Ref)
+	return isRef && slices.ContainsFunc(untyped, func(prefix string) bool {
+		known := ast.MustParseRef(prefix)
+		return len(ref) > len(known) && ref.HasPrefix(known)
+	})
+}
+
+func (l *lint) guardedAs(before ast.Body, operand *ast.Term, guard string) bool {
+	return slices.ContainsFunc(before, func(earlier *ast.Expr) bool {
+		return earlier.IsCall() && !earlier.Negated && l.tests(earlier.Operator(), []string{guard}) &&
+			slices.ContainsFunc(earlier.Operands(), func(o *ast.Term) bool { return standsFor(before, o).Equal(operand) })
+	})
 }
