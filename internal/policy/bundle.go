@@ -85,7 +85,7 @@ func unpack(r io.Reader, most int64) (*unpacked, error) {
 		case header.Typeflag != tar.TypeReg:
 			continue
 		}
-		name := path.Join("/", header.Name)
+		name := path.Join("/", header.Name) //nolint:gosec // nothing is written under it
 		if total += header.Size; header.Size > most || total > 4*most {
 			return nil, fmt.Errorf("%s: larger than is allowed", name)
 		}
@@ -151,7 +151,10 @@ func readBundle(name string, files *unpacked, o BundleOptions) (*Bundle, error) 
 		return nil, err
 	}
 	b.digest = b.contents()
-	return b, b.withinRoots()
+	if err := b.withinRoots(); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // isModule leaves out tests, as they are in a directory.

@@ -71,29 +71,40 @@ func readDataset(open func() (fs.File, error), next, last *dataset, most int64) 
 	if err := next.bounded(most); err != nil {
 		return nil, err
 	}
+	same, err := next.sameAs(last, file)
 	switch {
-	case last == nil:
-		return next, next.read(file, most)
-	case last.sameFile(next.info):
-		next.value, next.digest, next.readAt = last.value, last.digest, last.readAt
-		return next, nil
-	case last.info.Size() != next.info.Size():
-		return next, next.read(file, most)
-	}
-	// Most likely it only looks changed: it is not taken into memory for that.
-	if next.digest, err = digestOf(file); err != nil {
+	case err != nil:
 		return nil, cannotRead(err)
-	}
-	if next.digest == last.digest {
-		next.value = last.value
+	case same:
+		next.value, next.digest = last.value, last.digest
 		return next, nil
 	}
-	again, err := open()
-	if err != nil {
-		return nil, cannotRead(err)
+	if err := next.read(file, most); err != nil {
+		return nil, err
 	}
-	defer func() { _ = again.Close() }() // only read
-	return next, next.read(again, most)
+	return next, nil
+}
+
+// sameAs reports whether a file has what last has of it, and leaves it at its
+// beginning. One that only looks changed, as most do, is not taken into memory
+// to find out.
+func (d *dataset) sameAs(last *dataset, file fs.File) (bool, error) {
+	content, again := file.(io.ReadSeeker)
+	switch {
+	case last == nil || last.info.Size() != d.info.Size():
+		return false, nil
+	case last.sameFile(d.info):
+		d.readAt = last.readAt
+		return true, nil
+	case !again:
+		return false, nil
+	}
+	digest, err := digestOf(content)
+	if err != nil || digest == last.digest {
+		return err == nil, err
+	}
+	_, err = content.Seek(0, io.SeekStart)
+	return false, err
 }
 
 // bounded refuses what should not be read at all.

@@ -307,27 +307,26 @@ func (r *jsonReader) string() (*ast.Term, error) {
 
 // escaped reads on where a text has its first escape.
 func (r *jsonReader) escaped(began int) (*ast.Term, error) {
-	bare := append(r.bare[:0], r.text[began:r.at]...)
+	r.bare = append(r.bare[:0], r.text[began:r.at]...)
 	for r.at < len(r.text) {
 		switch c := r.text[r.at]; {
 		case c == '"':
-			if !utf8.Valid(bare) {
+			if !utf8.Valid(r.bare) {
 				return nil, r.wrongAt(began, "a text that is not UTF-8")
 			}
 			r.at++
-			r.bare = bare
-			return r.share(bare), nil
+			return r.share(r.bare), nil
 		case c == '\\':
 			char, err := r.escape()
 			if err != nil {
 				return nil, err
 			}
-			bare = utf8.AppendRune(bare, char)
+			r.bare = utf8.AppendRune(r.bare, char)
 			continue
 		case c < ' ':
 			return nil, r.wrong("a control character in a text; it is written \\u%04x", c)
 		default:
-			bare = append(bare, c)
+			r.bare = append(r.bare, c)
 		}
 		r.at++
 	}
@@ -408,9 +407,10 @@ func (r *jsonReader) share(text []byte) *ast.Term {
 	if term, known := r.texts[string(text)]; known {
 		return term
 	}
-	term := ast.StringTerm(string(text))
+	held := string(text)
+	term := ast.StringTerm(held)
 	if len(r.texts) < maxSharedTexts {
-		r.texts[string(term.Value.(ast.String))] = term
+		r.texts[held] = term
 	}
 	return term
 }

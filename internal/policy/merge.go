@@ -33,22 +33,23 @@ func mergeAll(at []string, parts []located) (ast.Value, error) {
 	if len(parts) == 1 {
 		return parts[0].value, nil
 	}
-	members := 0
-	for _, part := range parts {
+	objects, members := make([]ast.Object, len(parts)), 0
+	for i, part := range parts {
 		object, isObject := part.value.(ast.Object)
 		if !isObject {
 			return nil, defined(at, parts)
 		}
+		objects[i] = object
 		members += object.Len()
 	}
 	pairs := make([][2]*ast.Term, 0, members)
-	for _, part := range parts {
-		part.value.(ast.Object).Foreach(func(key, value *ast.Term) { pairs = append(pairs, [2]*ast.Term{key, value}) })
+	for _, object := range objects {
+		object.Foreach(func(key, value *ast.Term) { pairs = append(pairs, [2]*ast.Term{key, value}) })
 	}
 	if object, _ := objectOf(pairs); object != nil {
 		return object, nil
 	}
-	return mergeMembers(at, parts)
+	return mergeMembers(at, parts, objects)
 }
 
 // fewMembers is up to how many members each is compared with each.
@@ -92,15 +93,15 @@ func objectOfMany(members [][2]*ast.Term) (ast.Object, *ast.Term) {
 }
 
 // mergeMembers puts parts together of which some have the same members.
-func mergeMembers(at []string, parts []located) (ast.Value, error) {
+func mergeMembers(at []string, parts []located, objects []ast.Object) (ast.Value, error) {
 	var names []ast.Value
 	held := map[ast.Value][]located{}
-	for _, part := range parts {
-		part.value.(ast.Object).Foreach(func(key, value *ast.Term) {
+	for i, object := range objects {
+		object.Foreach(func(key, value *ast.Term) {
 			if held[key.Value] == nil {
 				names = append(names, key.Value)
 			}
-			held[key.Value] = append(held[key.Value], located{value.Value, part.from})
+			held[key.Value] = append(held[key.Value], located{value.Value, parts[i].from})
 		})
 	}
 	pairs := make([][2]*ast.Term, len(names))

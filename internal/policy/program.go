@@ -36,7 +36,10 @@ func compile(c *content, o Options) (*program, error) {
 	if p.compiler.Compile(modules); p.compiler.Failed() {
 		return nil, c.explained(p.compiler.Errors)
 	}
-	return p, p.prepare(c, o.Entrypoints)
+	if err := p.prepare(c, o.Entrypoints); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // parse parses all modules, and tells of all that can't be.
