@@ -126,12 +126,11 @@ func (p *packed) note(number protowire.Number, content []byte) {
 // held counts what is packed in an Any. What is of an unknown type is refused
 // later on.
 func (s *messageSurvey) held(p packed, depth int) error {
-	known, err := s.types.FindMessageByURL(string(p.url))
-	if err != nil {
-		return nil
+	if known, err := s.types.FindMessageByURL(string(p.url)); err == nil {
+		if err := s.count(len(p.value) / unpackedValue); err != nil {
+			return err
+		}
+		return s.message(known.Descriptor(), p.value, depth+1)
 	}
-	if err := s.count(len(p.value) / unpackedValue); err != nil {
-		return err
-	}
-	return s.message(known.Descriptor(), p.value, depth+1)
+	return nil
 }
