@@ -339,3 +339,31 @@ func TestPromotesAtOnce(t *testing.T) {
 		t.Errorf("the candidate is in force, and the answer is %d", status)
 	}
 }
+
+// TestPromoteOverABundle: a bundle that changes counts again, like files.
+func TestPromoteOverABundle(t *testing.T) {
+	h := start(t, func(dir string) {
+		withTokens(t, dir)
+		candidate(t, dir)
+		edit(t, dir, "postern.yaml", "  directory: policies ", "  bundles: [{name: main, file: policies, every: 100ms}] ")
+	})
+	next := h.candidateIs(t)
+	if status, answer := h.call(t, "POST", "/v1/policy/promote", fmt.Sprintf(`{"revision":%q}`, next)); status != http.StatusOK {
+		t.Fatalf("%d %v", status, answer)
+	}
+	if status, _ := h.ask(t); status != http.StatusForbidden {
+		t.Errorf("promoted: %d", status)
+	}
+	h = h.restart(t)
+	if status, _ := h.ask(t); status != http.StatusForbidden {
+		t.Errorf("after a restart: %d", status)
+	}
+	edit(t, h.dir, "policies/authz.rego", "package postern.authz", "# edited\npackage postern.authz")
+	until(t, "the bundle counts again", func() bool { status, _ := h.ask(t); return status == http.StatusOK })
+	if status, answer := h.call(t, "POST", "/v1/policy/rollback", fmt.Sprintf(`{"revision":%q}`, next)); status != http.StatusOK {
+		t.Fatalf("%d %v", status, answer)
+	}
+	if status, _ := h.ask(t); status != http.StatusForbidden {
+		t.Errorf("rolled back: %d", status)
+	}
+}
