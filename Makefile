@@ -79,6 +79,7 @@ test: tools ## Vet and run every test with the race detector, real gateways incl
 	go test -race -timeout 20m ./...
 	go test -count 1 -run 'AtOnce|Flood' ./internal/credential/... # as many repeats as meant: the race detector gets fewer
 	go test -count 1 -timeout 20m -run 'TestRevocation|TestKilled' ./test/life # the same: a million checks that race with revocations
+	go test -count 1 -run 'TestProofOfRunaways' ./internal/policy # times are not those with the race detector
 	POSTERN_TEST_KILLS=1000 go test -count 1 -timeout 20m -run 'Kill' ./internal/consumer/sqlstore # the same: a thousand kills in mid-write
 
 test-keycloak: envoy keycloak ## Follow deploy/keycloak/README.md with a real Keycloak (Java 17 or later), and test against it
@@ -91,6 +92,7 @@ bench: ## Measure Postern beside a server that does nothing
 proof: ## Prove the decision memory by a million questions to generated policies, and measure rules that run away
 	go test -count 1 -timeout 2h -run '^TestProof(NoticesBlindness)?$$' ./internal/policy -args -proof 1000000
 	go test -count 1 -v -timeout 1h -run '^TestProofOfRunaways$$' ./internal/policy -args -runaways 100
+	POSTERN_PROOF=1 go test -count 1 -timeout 1h -run '^TestMutated' ./internal/serve
 
 fuzz: ## Run every fuzz target, one a core, the readers of every request for FUZZTIME (60s)
 	@bash .ci/fuzz $(FUZZTIME)

@@ -259,11 +259,12 @@ func (s *source) activated(v *version) {
 	if s.newest == v {
 		s.refused = ""
 	}
+	fromDisk, unkept := v.fromDisk, v.raw != nil
 	s.mu.Unlock()
 	if isNew {
-		s.deps.Logger.Info("a bundle is in force", "bundle", s.config.Name, "bundle_revision", v.bundle.Revision, "from_disk", v.fromDisk)
+		s.deps.Logger.Info("a bundle is in force", "bundle", s.config.Name, "bundle_revision", v.bundle.Revision, "from_disk", fromDisk)
 	}
-	if isNew && v.raw != nil {
+	if isNew && unkept {
 		s.nudge()
 	}
 }
