@@ -57,7 +57,7 @@ func readContent(o Options, now time.Time) (*content, error) {
 	for _, b := range o.Bundles {
 		c.add(b)
 	}
-	if err := c.describe(o.Descriptors); err != nil {
+	if err := c.describe(o.Descriptors, o.Last); err != nil {
 		c.refuse(*err)
 	}
 	c.last = nil

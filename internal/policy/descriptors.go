@@ -29,8 +29,9 @@ type descriptors struct {
 }
 
 // describe reads a FileDescriptorSet (protoc --include_imports
-// --descriptor_set_out). Without a path there is none.
-func (c *content) describe(path string) *Problem {
+// --descriptor_set_out), or takes that of last where it is the same. Without a
+// path there is none.
+func (c *content) describe(path string, last *Snapshot) *Problem {
 	if path == "" {
 		return nil
 	}
@@ -39,28 +40,33 @@ func (c *content) describe(path string) *Problem {
 	if err != nil {
 		return &Problem{File: path, Text: "the descriptor set can't be read: " + err.Error()}
 	}
+	sum := sha256.Sum256(content)
+	revision := hex.EncodeToString(sum[:16])
+	if last != nil && last.descriptors.name() == revision {
+		c.descriptors = last.descriptors
+		return nil
+	}
 	files, err := parseDescriptors(content)
 	if err != nil {
 		return &Problem{File: path, Text: err.Error()}
 	}
-	sum := sha256.Sum256(content)
-	c.descriptors = &descriptors{files: files, types: &messageTypes{own: dynamicpb.NewTypes(files)}, revision: hex.EncodeToString(sum[:16])}
+	c.descriptors = &descriptors{files: files, types: &messageTypes{own: dynamicpb.NewTypes(files)}, revision: revision}
 	return nil
 }
 
 func readBounded(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, bare(err)
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	info, err := file.Stat()
+	info, err := os.Stat(path) // before it is opened: a pipe would hold us up
 	switch {
 	case err != nil:
 		return nil, bare(err)
 	case !info.Mode().IsRegular():
 		return nil, errors.New("this is no regular file")
 	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
 	content, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
 		return nil, bare(err)
