@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -435,3 +437,32 @@ func FuzzInspect(f *testing.F) {
 }
 
 const maxHeaders = 10_000 * 1024
+
+func TestAuthorities(t *testing.T) {
+	s := &server{body: archive(t, "one")}
+	s.Server = httptest.NewUnstartedServer(s)
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	f := keep(t, "")
+	set := f.want(t, config("main", s.URL))
+	f.first(t)
+	if got, _, err := compile(t, set); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("in force from a server that nobody vouches for: %q, %v", got, err)
+	}
+	known := config("main", s.URL)
+	known.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+	write(t, known.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+	inForceOnceThere(t, f, f.want(t, known), "one")
+}
+
+func TestNothingChangedThoughNothingIsHere(t *testing.T) {
+	s := serve(t, nil)
+	s.put(nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) })
+	f := keep(t, "")
+	set := f.want(t, config("main", s.URL))
+	f.first(t)
+	if _, _, err := compile(t, set); err == nil || !strings.Contains(err.Error(), "nothing is here yet") {
+		t.Errorf("%v", err)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,9 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/bundle"
+
+	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/serve"
 )
 
 // depot serves a bundle.
@@ -384,5 +388,25 @@ func place(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestACommandFetchesBundlesItself: a single check waits for them, and follows
+// none.
+func TestACommandFetchesBundlesItself(t *testing.T) {
+	d := newDepot(t, packed(t, "one", stops))
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../../deploy/example")); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, dir, "postern.yaml", "timeout: 20ms", "timeout: 10s")
+	bundled(d.URL, "")(dir)
+	verdict, _, err := serve.Check(t.Context(), serve.CheckOptions{
+		ConfigPath: filepath.Join(dir, "postern.yaml"), Env: func(string) (string, bool) { return "", false },
+		Request: &access.Request{Method: "GET", Host: "api.example.com", Path: "/orders/7", RawPath: "/orders/7", Client: netip.MustParseAddr("192.0.2.1"),
+			Headers: access.Headers{{Name: "x-api-key", Value: mobileKey}}},
+	})
+	if err != nil || verdict.Reason.Code != access.CodeDeniedByPolicy {
+		t.Errorf("%+v, %v", verdict, err)
 	}
 }
