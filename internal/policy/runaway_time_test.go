@@ -124,9 +124,8 @@ func peakMemory(t *testing.T) uint64 {
 // of several tries, which a busy machine does not make longer; the wall time
 // stands beside it, for people.
 func TestProofOfRunaways(t *testing.T) {
-	grace := runawayGrace
 	if raceEnabled {
-		grace = 20 * runawayGrace // everything takes longer there
+		t.Skip("times are others with the race detector; run it without: go test -run TestProofOfRunaways ./internal/policy")
 	}
 	names := slices.Sorted(maps.Keys(allRunaways()))
 	t.Logf("%-34s %9s %9s %9s %9s %9s  (budget %v)", "", "wall p50", "wall p99", "idle p99", "CPU", "memory", runawayBudget)
@@ -140,10 +139,10 @@ func TestProofOfRunaways(t *testing.T) {
 			if strings.HasPrefix(got.Answer, "allowed true") {
 				t.Error("it is allowed")
 			}
-			if best := got.CPU[0]; best > runawayBudget+grace {
+			if best := got.CPU[0]; best > runawayBudget+runawayGrace {
 				t.Errorf("the shortest of %d took %v of CPU time", len(got.CPU), best)
 			}
-			if got.Peak > runawayMemory && !raceEnabled {
+			if got.Peak > runawayMemory {
 				t.Errorf("the process had %d MiB", got.Peak>>20)
 			}
 		})
