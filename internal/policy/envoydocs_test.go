@@ -301,8 +301,8 @@ func TestEnvoyDifferences(t *testing.T) {
 	}
 }
 
-// TestEnvoyPage wants every field of the input and every member of a result
-// that OPA-Envoy has on the page.
+// TestEnvoyPage wants every field of the input, every member of a result and
+// every setting that OPA-Envoy has on the page.
 func TestEnvoyPage(t *testing.T) {
 	text, err := os.ReadFile(envoyPage)
 	if err != nil {
@@ -310,6 +310,8 @@ func TestEnvoyPage(t *testing.T) {
 	}
 	names := append(envoyFields(policy.InputNames()), "allowed", "headers", "response_headers_to_add", "request_headers_to_remove",
 		"query_parameters_to_set", "query_parameters_to_remove", "http_status", "body", "dynamic_metadata")
+	names = append(names, "addr", "path", "query", "dry-run", "proto-descriptor", "skip-request-body-parse", "grpc-max-recv-msg-size", "grpc-max-send-msg-size",
+		"enable-reflection", "enable-performance-metrics", "grpc-request-duration-seconds-buckets")
 	for _, name := range names {
 		if !strings.Contains(string(text), "`"+name+"`") {
 			t.Errorf("the page does not speak of `%s`", name)
