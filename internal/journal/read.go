@@ -94,6 +94,7 @@ func (p *Problem) String() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Li
 const (
 	maxLine      = 4 << 20
 	batchBytes   = 256 << 10
+	bufferBytes  = 64 << 10
 	maxSelection = 10_000
 )
 
@@ -200,73 +201,79 @@ func readFile(ctx context.Context, file string, batches chan<- batch, problem fu
 
 // cutLines gathers lines, and takes up those that say what the others hold.
 func cutLines(ctx context.Context, file string, from io.Reader, batches chan<- batch, problem func(Problem)) error {
-	r := bufio.NewReaderSize(from, maxLine)
+	r := lineReader{reader: bufio.NewReaderSize(from, bufferBytes)}
 	now := batch{file: file, line: 1, held: map[int]*policy.Selection{}}
-	n := 0
-	hand := func() {
+	hand := func(next int) {
 		if len(now.lines) > 0 {
 			batches <- now
 		}
-		now.line, now.lines = n+1, make([]byte, 0, batchBytes+8<<10)
+		now.line, now.lines = next, nil
 	}
-	for ctx.Err() == nil {
-		line, err := r.ReadSlice('\n')
-		n++
-		ended := errors.Is(err, io.EOF)
+	defer hand(0)
+	for n := 1; ctx.Err() == nil; n++ {
+		line, err := r.next()
 		switch {
-		case ended && len(line) == 0:
-			hand()
+		case errors.Is(err, io.EOF) && len(line) == 0:
 			return nil
-		case errors.Is(err, bufio.ErrBufferFull):
-			n--
-			hand()
-			n++
+		case errors.Is(err, errLongLine):
 			problem(Problem{file, n, "the line is too long"})
-			if err := restOfLine(r); err != nil {
-				return ignoringEnd(err)
-			}
-			hand()
+			hand(n + 1)
 			continue
-		case err != nil && !ended:
-			return err
-		case ended && !json.Valid(line):
+		case errors.Is(err, io.EOF) && !json.Valid(line):
 			problem(Problem{file, n, "the last line is torn: it was being written"})
-			n--
-			hand()
 			return nil
+		case err != nil && !errors.Is(err, io.EOF):
+			return err
 		}
 		if isSelection(line) {
-			n--
-			hand()
-			n++
+			hand(n + 1)
 			now.held = withSelection(now.held, line, func(text string) { problem(Problem{file, n, text}) })
-			now.line = n + 1
 			continue
 		}
+		if now.lines == nil {
+			now.lines = make([]byte, 0, min(batchBytes, 8*len(line))+len(line)+1)
+		}
 		now.lines = append(now.lines, line...)
-		if ended {
+		if err != nil {
 			now.lines = append(now.lines, '\n')
 		}
 		if len(now.lines) >= batchBytes {
-			hand()
+			hand(n + 1)
 		}
 	}
 	return nil
 }
 
-func restOfLine(r *bufio.Reader) error {
-	for {
-		if _, err := r.ReadSlice('\n'); !errors.Is(err, bufio.ErrBufferFull) {
-			return err
-		}
-	}
+// errLongLine is for a line that no journal wrote. What follows it can be read.
+var errLongLine = errors.New("the line is too long")
+
+// lineReader reads lines with their ends, up to a bound.
+type lineReader struct {
+	reader *bufio.Reader
+	long   []byte
 }
 
-func ignoringEnd(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
+// next is valid until it is called again. The last line may lack its end, and
+// comes with io.EOF.
+func (r *lineReader) next() ([]byte, error) {
+	line, err := r.reader.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
 	}
-	return err
+	r.long = append(r.long[:0], line...)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		line, err = r.reader.ReadSlice('\n')
+		if len(r.long) <= maxLine {
+			r.long = append(r.long, line...)
+		}
+	}
+	if len(r.long) > maxLine {
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		return nil, errLongLine
+	}
+	return r.long, err
 }
 
 // isSelection tells lines that say what records hold from records, by how they
