@@ -19,9 +19,8 @@ type entrypoint struct {
 	// input is what its rules can read; none of it may be left out of the key
 	// that its decisions are remembered under.
 	input part
-	// forgetful says why its decisions are not remembered; "" when they are.
-	forgetful string
-	// causes are all the reasons, each with its place.
+	// causes say why its decisions are not remembered, each with its place; none
+	// when they are.
 	causes []Unremembered
 	// surprised says that an evaluation called what may answer differently each
 	// time though none was found: nothing is remembered from then on.
@@ -53,7 +52,7 @@ func prepare(compiler *ast.Compiler, name string, fields *field) (*entrypoint, e
 // of is the entry point in a revision, which its keys begin with.
 func (e *entrypoint) of(revision string) *entrypoint {
 	return &entrypoint{
-		name: e.name, query: e.query, fields: e.fields, input: e.input, forgetful: e.forgetful, causes: e.causes,
+		name: e.name, query: e.query, fields: e.fields, input: e.input, causes: e.causes,
 		keyed: appendDelimited(appendDelimited(nil, revision), e.name),
 	}
 }
@@ -64,10 +63,6 @@ func (e *entrypoint) study(s *survey) {
 	s.input.settle()
 	e.input = selectParts(e.fields, &s.input)
 	e.causes = causesOf(s, &e.input)
-	e.forgetful = ""
-	if len(e.causes) > 0 {
-		e.forgetful = e.causes[0].String()
-	}
 }
 
 func appendDelimited(b []byte, s string) []byte {

@@ -27,8 +27,8 @@ func (s *Snapshot) explain(ctx context.Context, e *entrypoint, q *gate.Question)
 	d, err := s.evaluate(ctx, e, q)
 	note := func(format string, args ...any) { q.Request.Explain.Note("policy", fmt.Sprintf(format, args...)) }
 	note("%s at revision %s: %s", e.name, s.revision, outcome(&d, err))
-	if e.forgetful != "" {
-		note("not remembered: %s", e.forgetful)
+	if len(e.causes) > 0 {
+		note("not remembered: %s", e.causes[0])
 	}
 	for _, line := range s.trace(ctx, e, q) {
 		note("%s", line)

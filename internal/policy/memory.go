@@ -19,7 +19,7 @@ var digests = sync.Pool{New: func() any { return newDigest() }}
 
 // remembers reports whether an entry point's decisions are remembered.
 func (s *Snapshot) remembers(e *entrypoint) bool {
-	return s.memory != nil && e.forgetful == "" && !e.surprised.Load()
+	return s.memory != nil && len(e.causes) == 0 && !e.surprised.Load()
 }
 
 // remember answers from memory where the same was asked before. A question

@@ -137,13 +137,16 @@ func (s *Snapshot) name() {
 // one revision decide alike.
 func (s *Snapshot) Revision() string { return s.revision }
 
+// Bundles are those that it was made of. They are not changed.
+func (s *Snapshot) Bundles() []*Bundle { return s.content.bundles }
+
 // Forgetful says, by entry point, why its decisions can't be remembered. It
 // has no word on those that can.
 func (s *Snapshot) Forgetful() map[string]string {
 	reasons := map[string]string{}
-	for name, e := range s.entrypoints {
-		if e.forgetful != "" {
-			reasons[name] = e.forgetful
+	for name := range s.entrypoints {
+		if causes := s.Unremembered(name); len(causes) > 0 {
+			reasons[name] = causes[0].String()
 		}
 	}
 	return reasons
