@@ -20,7 +20,7 @@ func inspect(r io.Reader, most int64) error {
 		return fmt.Errorf("this is no .tar.gz: %w", err)
 	}
 	left := &io.LimitedReader{R: zipped, N: 4*most + maxEntries*1024}
-	archive := tar.NewReader(left)
+	archive, total := tar.NewReader(left), int64(0)
 	for entries := 0; ; entries++ {
 		header, err := archive.Next()
 		switch {
@@ -32,8 +32,11 @@ func inspect(r io.Reader, most int64) error {
 			return fmt.Errorf("the archive can't be read: %w", err)
 		case header.Size > most:
 			return fmt.Errorf("a file of the archive has %d bytes unpacked; max_size allows %d", header.Size, most)
+		case total+header.Size > 4*most: // a sparse file is larger than what stands in the archive
+			return errors.New("the archive unpacks to more than four times what max_size allows a file")
 		case entries >= maxEntries:
 			return fmt.Errorf("the archive has more than %d files", maxEntries)
 		}
+		total += header.Size
 	}
 }
