@@ -111,7 +111,7 @@ func (b *builder) obeyPin(ctx context.Context, next, last *built) error {
 
 // compileKept makes a policy of its archive.
 func (b *builder) compileKept(ctx context.Context, c config.Policy, kept *rollout.Revisions, revision string, last *built) (*policy.Snapshot, error) {
-	archive, err := kept.Read(revision)
+	archive, err := archiveOf(kept, revision, last)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +122,17 @@ func (b *builder) compileKept(ctx context.Context, c config.Policy, kept *rollou
 		o.Last = last.policy
 	}
 	return policy.Compile(ctx, o)
+}
+
+// archiveOf is the archive of a revision. One that is in force already is not
+// read again: it may hold a lot of data.
+func archiveOf(kept *rollout.Revisions, revision string, last *built) (*policy.Bundle, error) {
+	if last != nil && last.pin != nil && last.pin.Revision == revision {
+		if all := last.policy.Bundles(); len(all) == 1 {
+			return all[0], nil
+		}
+	}
+	return kept.Read(revision)
 }
 
 // policyOptions are those of a configuration, without bundles.
