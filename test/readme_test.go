@@ -105,18 +105,27 @@ func (b block) commands() []command {
 
 func (c command) run(t *testing.T, root string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", c.text) // #nosec G204 -- the README's commands
-	cmd.Dir = root
+	if err := c.try(t, root, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// try runs the command in a folder, after what sets its variables.
+func (c command) try(t *testing.T, folder, exports string) error {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", exports+c.text) // #nosec G204 -- the page's commands
+	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "PATH="+strings.Join([]string{
-		filepath.Dir(harness.Binary(t)), filepath.Join(root, ".tools", "bin"), os.Getenv("PATH"),
+		filepath.Dir(harness.Binary(t)), filepath.Join(harness.Root(t), ".tools", "bin"), os.Getenv("PATH"),
 	}, string(filepath.ListSeparator)))
 	output, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%s\n%v\n%s", c.text, err, output)
+		return fmt.Errorf("%s\n%w\n%s", c.text, err, output)
 	}
 	if missing := missingLine(string(output), c.prints); missing != "" {
-		t.Errorf("%s\nprinted\n%s\nwithout the line %q, or not in the README's order", c.text, output, missing)
+		return fmt.Errorf("%s\nprinted\n%s\nwithout the line %q, or not in the page's order", c.text, output, missing)
 	}
+	return nil
 }
 
 // missingLine returns the first line of want that output doesn't hold after the
