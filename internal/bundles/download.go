@@ -66,17 +66,19 @@ func (d *downloader) fetch(etag string) (content, error) {
 	if err := d.opa.Trigger(context.Background()); err != nil {
 		return content{}, d.plain(err)
 	}
-	if d.update.Bundle == nil {
+	update := d.update
+	d.update = download.Update{} // it holds the whole bundle
+	if update.Bundle == nil {
 		if etag == "" {
 			return content{}, errors.New("the server says that nothing has changed, but nothing is here yet")
 		}
 		return content{unchanged: true}, nil
 	}
-	raw, err := io.ReadAll(d.update.Raw)
+	raw, err := io.ReadAll(update.Raw)
 	if err != nil {
 		return content{}, err
 	}
-	return content{raw: raw, etag: d.update.ETag}, nil
+	return content{raw: raw, etag: update.ETag}, nil
 }
 
 // plain says what went wrong without the URL, whose query may hold a secret,
