@@ -17,7 +17,7 @@ type author struct {
 }
 
 const (
-	conditionKinds = 30
+	conditionKinds = 31
 	termForms      = 6
 )
 
@@ -165,6 +165,8 @@ func (a *author) condition(lines *[]string, depth int) {
 		say("ok%d with %s", n, pick(a.Rand, fmt.Sprintf("holds%d as holds%d", max(n-1, 0), n), "object.get as mine"))
 	case 28:
 		say("part%d.%s == %s", n, a.key(), a.literal())
+	case 30:
+		say("%s", pick(a.Rand, fmt.Sprintf("imported[%s]", a.leaf()), "imported.b == "+a.literal()))
 	case 29:
 		say("got%d(%s) == got%d(%s)", n, a.object(), n, a.object())
 	}
@@ -206,6 +208,7 @@ func (a *author) rules(depth int) string {
 func (a *author) policy() map[string]string {
 	depth := 1 + a.IntN(2)
 	var b strings.Builder
+	b.WriteString("import data.tables as imported\n\nused if imported.b\n") // an import that nothing uses is an error
 	for n := range depth {
 		b.WriteString(a.rules(n))
 	}
