@@ -253,16 +253,33 @@ func holds(root string, at []string) bool {
 // overlaps reports whether one of two roots holds the other.
 func overlaps(a, b string) bool { return holds(a, segments(b)) || holds(b, segments(a)) }
 
+// Further reports that the bundle holds data alone, which may change without the
+// rules.
+func (b *Bundle) Further() bool { return len(b.Modules) == 0 && b.Name != "" }
+
 // WriteBundle writes modules and data as an OPA bundle (.tar.gz), with the
 // revision in its manifest. Read back under no name, it is the same policy with
 // the same names of files.
 func (s *Snapshot) WriteBundle(w io.Writer) error {
-	b := bundle.Bundle{Manifest: bundle.Manifest{Revision: s.revision}, Data: map[string]any{}}
+	return s.write(w, s.revision, s.content.data)
+}
+
+// WriteRules writes what Rules names, likewise.
+func (s *Snapshot) WriteRules(w io.Writer) error {
+	own, err := s.content.own()
+	if err != nil {
+		return err
+	}
+	return s.write(w, s.Rules(), own)
+}
+
+func (s *Snapshot) write(w io.Writer, revision string, data ast.Object) error {
+	b := bundle.Bundle{Manifest: bundle.Manifest{Revision: revision}, Data: map[string]any{}}
 	b.Manifest.SetRegoVersion(ast.RegoV1)
 	for _, m := range s.content.modules {
 		b.Modules = append(b.Modules, bundle.ModuleFile{URL: m.name, Path: m.name, Raw: m.text})
 	}
-	s.content.data.Foreach(func(key, value *ast.Term) {
+	data.Foreach(func(key, value *ast.Term) {
 		if name, isText := key.Value.(ast.String); isText {
 			b.Data[string(name)] = asJSON{value.Value}
 		}

@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -35,8 +36,8 @@ type content struct {
 	descriptors *descriptors
 	// files are those that were read beside the directory.
 	files []string
-	// revision names it all.
-	revision string
+	// revision names it all, and rules all but the further data.
+	revision, rules string
 
 	problems []Problem
 	now      time.Time
@@ -68,10 +69,11 @@ func readContent(o Options, now time.Time) (*content, error) {
 	if err := c.merge(); err != nil {
 		return nil, err
 	}
-	c.revision = o.Revision
-	if c.revision == "" {
-		c.revision = c.digest()
+	c.rules = o.Revision
+	if c.rules == "" {
+		c.rules = c.digest()
 	}
+	c.revision = c.withFurther(c.rules)
 	return c, nil
 }
 
@@ -93,14 +95,15 @@ func (c *content) readFiles(files DataFiles) {
 			c.refuse(Problem{File: file, Text: "this is no regular file"}) // opening it might never end
 			continue
 		}
-		c.readDataset(func() (fs.File, error) { return os.Open(file) }, file, files.At)
+		c.readDataset(func() (fs.File, error) { return os.Open(file) }, &dataset{name: file, at: files.At, further: true})
 	}
 }
 
-func (c *content) readDataset(open func() (fs.File, error), name string, at []string) {
-	d, err := readDataset(open, &dataset{name: name, at: at, readAt: c.now}, c.last[name], maxDataBytes-c.bytes)
+func (c *content) readDataset(open func() (fs.File, error), next *dataset) {
+	next.readAt = c.now
+	d, err := readDataset(open, next, c.last[next.name], maxDataBytes-c.bytes)
 	if err != nil {
-		c.refuse(problemIn(name, err))
+		c.refuse(problemIn(next.name, err))
 		return
 	}
 	c.bytes += d.info.Size()
@@ -118,7 +121,7 @@ func (c *content) add(b *Bundle) {
 		c.modules = append(c.modules, moduleText{name: full, file: b.file(name), text: b.Modules[name], from: b})
 	}
 	if b.Data != nil {
-		c.datasets = append(c.datasets, &dataset{name: b.file(""), value: b.Data, digest: digest})
+		c.datasets = append(c.datasets, &dataset{name: b.file(""), value: b.Data, digest: digest, further: b.Further()})
 	}
 }
 
@@ -150,6 +153,9 @@ func (c *content) checkOwners() {
 }
 
 func (c *content) checkRoots(a, b *Bundle) {
+	if a.Name == "" || b.Name == "" {
+		return // that of a kept revision stands for a directory
+	}
 	for _, one := range a.Roots {
 		for _, other := range b.Roots {
 			if overlaps(one, other) {
@@ -196,11 +202,7 @@ func reaches(value ast.Value, at []string) bool {
 
 // merge puts all data together.
 func (c *content) merge() error {
-	parts := make([]located, len(c.datasets))
-	for i, d := range c.datasets {
-		parts[i], _ = d.rooted() // all are objects by now
-	}
-	data, err := mergeAll(nil, parts)
+	data, err := mergeAll(nil, rootedAll(c.datasets))
 	if err != nil {
 		return err
 	}
@@ -208,8 +210,28 @@ func (c *content) merge() error {
 	return nil
 }
 
-// digest names the content: every module's bytes by name, and the bytes of
-// every document by its place. Data is not written out for it.
+// rootedAll are documents where they stand; all are objects by now.
+func rootedAll(datasets []*dataset) []located {
+	parts := make([]located, len(datasets))
+	for i, d := range datasets {
+		parts[i], _ = d.rooted()
+	}
+	return parts
+}
+
+// own is the data without the further.
+func (c *content) own() (ast.Object, error) {
+	data, err := mergeAll(nil, rootedAll(slices.DeleteFunc(slices.Clone(c.datasets), func(d *dataset) bool { return d.further })))
+	if err != nil {
+		return nil, err
+	}
+	object, _ := data.(ast.Object)
+	return object, nil
+}
+
+// digest names the content without the further data: every module's bytes by
+// name, and the bytes of every document by its place. Data is not written out
+// for it.
 func (c *content) digest() string {
 	sum := sha256.New()
 	for _, m := range c.modules {
@@ -217,11 +239,34 @@ func (c *content) digest() string {
 		delimited(sum, m.text)
 	}
 	for _, d := range c.datasets {
-		delimited(sum, []byte("data/"+strings.Join(d.at, "/")))
-		delimited(sum, d.digest[:])
+		if !d.further {
+			d.digestInto(sum)
+		}
 	}
 	delimited(sum, []byte(c.descriptors.name()))
 	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// withFurther names rules together with the further data; without any, they
+// keep their name.
+func (c *content) withFurther(rules string) string {
+	sum, some := sha256.New(), false
+	delimited(sum, []byte(rules))
+	for _, d := range c.datasets {
+		if d.further {
+			some = true
+			d.digestInto(sum)
+		}
+	}
+	if !some {
+		return rules
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+func (d *dataset) digestInto(sum io.Writer) {
+	delimited(sum, []byte("data/"+strings.Join(d.at, "/")))
+	delimited(sum, d.digest[:])
 }
 
 // programKey names what is compiled: the modules, and how.

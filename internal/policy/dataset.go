@@ -40,6 +40,8 @@ type dataset struct {
 	at     []string
 	value  ast.Value
 	digest [sha256.Size]byte
+	// further says that it is no part of the rules: it may change without them.
+	further bool
 	// info is of the file when it was read, at readAt; nil for bundles.
 	info   fs.FileInfo
 	readAt time.Time

@@ -100,7 +100,7 @@ func (c *content) readEntry(s *source, name string, at []string) {
 	case path.Ext(base) == ".rego":
 		c.readModule(s, name, info)
 	default:
-		c.readDataset(func() (fs.File, error) { return s.files.Open(name) }, filepath.Join(s.directory, name), at)
+		c.readDataset(func() (fs.File, error) { return s.files.Open(name) }, &dataset{name: filepath.Join(s.directory, name), at: at})
 	}
 }
 

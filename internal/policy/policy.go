@@ -32,7 +32,8 @@ type Options struct {
 	// Last is the snapshot that this one follows: what did not change of it is
 	// used again. Nil: all is read and compiled.
 	Last *Snapshot
-	// Revision names the policy where its name is known; empty: a digest does.
+	// Revision names the rules (Snapshot.Rules) where their name is known; empty:
+	// a digest does.
 	Revision string
 	// Entrypoints are the rules that may be asked, as paths such as
 	// "postern/authz/allow".
@@ -139,6 +140,11 @@ func (s *Snapshot) Revision() string { return s.revision }
 
 // Bundles are those that it was made of. They are not changed.
 func (s *Snapshot) Bundles() []*Bundle { return s.content.bundles }
+
+// Rules names the modules and the data that came with them, and not further data:
+// files of Options.Data, and bundles of data alone. Without such it is the
+// revision.
+func (s *Snapshot) Rules() string { return s.content.rules }
 
 // Forgetful says, by entry point, why its decisions can't be remembered. It
 // has no word on those that can.

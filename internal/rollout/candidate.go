@@ -47,7 +47,7 @@ func (s *Shadow) Report() Report {
 	if c == nil {
 		return r
 	}
-	r.Revision, r.Against, r.Dropped, r.Compared = c.policy.Revision(), c.against, c.dropped.Load(), map[string]int64{}
+	r.Revision, r.Against, r.Dropped, r.Compared = c.policy.Rules(), c.against, c.dropped.Load(), map[string]int64{}
 	for i, kind := range kinds {
 		r.Compared[kind] = c.kinds[i].Load()
 	}

@@ -80,12 +80,12 @@ func (r *Revisions) readAll() (all []Revision) {
 func (r *Revisions) archive(n noted) (Revision, error) {
 	digest := sha256.New()
 	s := &sums{}
-	err := replace(filepath.Join(r.folder(), fileName(n.policy.Revision())+archiveEnd), func(w io.Writer) error {
+	err := replace(filepath.Join(r.folder(), fileName(n.policy.Rules())+archiveEnd), func(w io.Writer) error {
 		s.Writer = io.MultiWriter(w, digest)
-		return n.policy.WriteBundle(s)
+		return n.policy.WriteRules(s)
 	})
 	return Revision{
-		Revision: n.policy.Revision(), Origin: n.origin, By: n.by, KeptAt: r.options.Now(), InForceAt: n.at,
+		Revision: n.policy.Rules(), Origin: n.origin, By: n.by, KeptAt: r.options.Now(), InForceAt: n.at,
 		Size: s.size, SHA256: hex.EncodeToString(digest.Sum(nil)),
 	}, err
 }

@@ -139,7 +139,7 @@ func (r *Revisions) Note(p *policy.Snapshot, origin, by string) {
 	select {
 	case r.noted <- noted{p, origin, by, r.options.Now()}:
 	default:
-		r.failed("a policy revision is not kept: others are still being written", errors.New(p.Revision()))
+		r.failed("a policy revision is not kept: others are still being written", errors.New(p.Rules()))
 	}
 }
 
@@ -174,7 +174,7 @@ func (r *Revisions) Keep(p *policy.Snapshot, origin, by string) error {
 func (r *Revisions) keep(n noted) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	kept, known := r.find(n.policy.Revision())
+	kept, known := r.find(n.policy.Rules())
 	switch {
 	case known && (n.at.IsZero() || r.all[0].Revision == kept.Revision && !kept.InForceAt.IsZero()):
 		return nil // it is there, and its time stays the one at which it came into force

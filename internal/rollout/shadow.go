@@ -127,7 +127,7 @@ func (s *Shadow) Set(p *policy.Snapshot, sample float64, inForce string) {
 	defer s.mu.Unlock()
 	last := s.candidate.Load()
 	next := newCandidate(p, sample, inForce)
-	if last != nil && last.policy.Revision() == p.Revision() && last.against == inForce {
+	if last != nil && last.policy.Rules() == p.Rules() && last.against == inForce {
 		next.counts = last.counts
 	}
 	s.candidate.Store(next)

@@ -21,7 +21,7 @@ func (s *Shadow) tell(ctx context.Context, c *candidate, a *asked, found kind, l
 		slog.String("kind", kinds[found]), slog.String("decision_id", a.question.DecisionID),
 		slog.String("route", a.question.Route), slog.String("entrypoint", a.question.Entrypoint),
 		slog.String("consumer", consumerOf(a)), slog.String("code", string(live.code)), slog.String("candidate_code", string(next.code)),
-		slog.String("policy", a.revision), slog.String("candidate", c.policy.Revision()),
+		slog.String("policy", a.revision), slog.String("candidate", c.policy.Rules()),
 	}
 	if next.err != nil {
 		first, _, _ := strings.Cut(next.err.Error(), "\n")

@@ -101,7 +101,11 @@ func TestDescriptorsAreReloaded(t *testing.T) {
 	write(filepath.Join(h.dir, "s.pb"), describing(t, "Say"))
 	until(t, "the new descriptors are in force", allowed)
 	write(filepath.Join(h.dir, "s.pb"), []byte("no descriptors"))
-	t.Cleanup(func() { if t.Failed() { t.Log(h.log) } })
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(h.log)
+		}
+	})
 	until(t, "bad descriptors show", func() bool {
 		_, report := h.ready(t)
 		return strings.Contains(report.ReloadError, "s.pb: this is no descriptor set")

@@ -30,7 +30,7 @@ func (s *server) observe() error {
 	})
 	s.telemetry.ObserveIssuers(s.issuerStates)
 	s.telemetry.ObserveIntrospection(s.introspectionStates)
-	return errors.Join(s.observeBundles(), s.observePasswords(), s.observeRollouts(), s.observeStore(), s.observeJournal(s.telemetry.ObserveNumber))
+	return errors.Join(s.observeBundles(), s.observePasswords(), s.observeRollouts(), s.observeStore(), s.observeJournal(s.telemetry.ObserveTotal))
 }
 
 // observeStore exports how far this process is behind the store of consumers.

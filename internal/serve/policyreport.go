@@ -41,9 +41,9 @@ func (r *reloader) policyReport() *PolicyReport {
 	if current == nil || current.rules == nil {
 		return nil
 	}
-	report := &PolicyReport{Revision: current.policy.Revision()}
+	report := &PolicyReport{Revision: current.policy.Rules()}
 	if pin := current.pin; pin != nil {
-		report.Files, report.Pinned = current.source.Revision(), &PinReport{pin.By, pin.At}
+		report.Files, report.Pinned = current.source.Rules(), &PinReport{pin.By, pin.At}
 	}
 	if current.config.Policy.Shadow != nil {
 		s := r.builder.rollouts.shadow.Report()
@@ -60,7 +60,7 @@ func (r *reloader) Policy() *adminv1.Policy {
 	if current == nil || current.rules == nil {
 		return p
 	}
-	p.Revision, p.FilesRevision, p.Origin = current.policy.Revision(), current.source.Revision(), rollout.OfFiles
+	p.Revision, p.FilesRevision, p.Origin = current.policy.Rules(), current.source.Rules(), rollout.OfFiles
 	if pin := current.pin; pin != nil {
 		p.Origin, p.Pin = pin.Origin, &adminv1.PolicyPin{Over: pin.Over, By: pin.By, At: timestamppb.New(pin.At)}
 	}
@@ -92,7 +92,7 @@ func (r *reloader) Revisions() []*adminv1.PolicyRevision {
 	var all []*adminv1.PolicyRevision
 	for _, kept := range r.builder.rollouts.revisions.List() {
 		current := r.inForce.Load()
-		inForce := current != nil && current.rules != nil && current.policy.Revision() == kept.Revision
+		inForce := current != nil && current.rules != nil && current.policy.Rules() == kept.Revision
 		m := &adminv1.PolicyRevision{
 			Revision: kept.Revision, InForce: &inForce, Origin: kept.Origin, By: kept.By, KeptAt: timestamppb.New(kept.KeptAt), Size: kept.Size,
 		}
@@ -115,7 +115,7 @@ func (s *server) observeRollouts() error {
 	for _, err := range []error{
 		s.telemetry.ObserveNumber("postern.policy.shadow.ready", "1 when a candidate policy is asked beside the one in force; 0: none is configured, or it can't be used.", shadow),
 		s.telemetry.ObserveNumber("postern.policy.pinned", "1 while another policy is in force than the files hold, since it was promoted or rolled back to.", pinned),
-		s.telemetry.ObserveNumber("postern.policy.revisions.failures", "How often a policy revision, or which one is promoted, could not be written, since the start.", r.failures.Load),
+		s.telemetry.ObserveTotal("postern.policy.revisions.failures", "How often a policy revision, or which one is promoted, could not be written, since the start.", r.failures.Load),
 	} {
 		if err != nil {
 			return err

@@ -97,11 +97,11 @@ func (b *builder) obeyPin(ctx context.Context, next, last *built) error {
 	switch {
 	case pin == nil:
 		return nil
-	case !pin.Holds(next.source.Revision()):
+	case !pin.Holds(next.source.Rules()):
 		next.released = pin
 		return nil
 	}
-	pinned, err := b.compileKept(ctx, next.config.Policy, kept, pin.Revision, last)
+	pinned, err := b.compileKept(ctx, next, kept, pin.Revision, last)
 	if err != nil {
 		return fmt.Errorf("policy: what was promoted by %s can't be used (remove pin.json in policy.state_directory, and the policy's own files count): %w", pin.By, err)
 	}
@@ -109,15 +109,21 @@ func (b *builder) obeyPin(ctx context.Context, next, last *built) error {
 	return nil
 }
 
-// compileKept makes a policy of its archive.
-func (b *builder) compileKept(ctx context.Context, c config.Policy, kept *rollout.Revisions, revision string, last *built) (*policy.Snapshot, error) {
+// compileKept makes a policy of its archive, over the further data of now: what
+// was taken from somebody since then stays taken.
+func (b *builder) compileKept(ctx context.Context, around *built, kept *rollout.Revisions, revision string, last *built) (*policy.Snapshot, error) {
 	archive, err := archiveOf(kept, revision, last)
 	if err != nil {
 		return nil, err
 	}
-	o := b.policyOptions(c)
-	o.Directory, o.Embedded, o.Data = "", nil, nil
+	o := b.policyOptions(around.config.Policy)
+	o.Directory, o.Embedded = "", nil
 	o.Bundles, o.Revision = []*policy.Bundle{archive}, revision
+	for _, other := range around.source.Bundles() {
+		if other.Further() {
+			o.Bundles = append(o.Bundles, other)
+		}
+	}
 	if last != nil && last.pin != nil {
 		o.Last = last.policy
 	}
@@ -128,9 +134,7 @@ func (b *builder) compileKept(ctx context.Context, c config.Policy, kept *rollou
 // read again: it may hold a lot of data.
 func archiveOf(kept *rollout.Revisions, revision string, last *built) (*policy.Bundle, error) {
 	if last != nil && last.pin != nil && last.pin.Revision == revision {
-		if all := last.policy.Bundles(); len(all) == 1 {
-			return all[0], nil
-		}
+		return last.policy.Bundles()[0], nil
 	}
 	return kept.Read(revision)
 }
@@ -155,7 +159,7 @@ func (b *builder) shadowed(next *built, p gate.Policy) gate.Policy {
 	if b.rollouts == nil {
 		return p
 	}
-	return b.rollouts.shadow.Policy(p, next.policy.Revision())
+	return b.rollouts.shadow.Policy(p, next.policy.Rules())
 }
 
 // with is what is in force, with another policy. Nothing is read from the disk.
@@ -199,9 +203,9 @@ func (r *rollouts) note(next *built) {
 		r.failures.Add(1)
 		r.logger.Error("the pin of a policy could not be removed: it holds again if the files become what they were", "error", err.Error())
 	}
-	if pin.Revision != next.policy.Revision() {
+	if pin.Revision != next.policy.Rules() {
 		r.logger.Warn("the policy's files have changed, and count again: what was promoted or rolled back to is no longer in force",
-			"policy", next.policy.Revision(), "was", pin.Revision, "by", pin.By)
+			"policy", next.policy.Rules(), "was", pin.Revision, "by", pin.By)
 	}
 }
 
@@ -229,11 +233,11 @@ func (c *candidacy) load(ctx context.Context) bool {
 		c.refuse(err)
 		return false
 	}
-	if c.last == nil || c.last.Revision() != next.Revision() || c.failure != "" {
-		c.logger.Info("a candidate policy is asked beside the one in force", "candidate", next.Revision(), "policy", current.policy.Revision())
+	if c.last == nil || c.last.Rules() != next.Rules() || c.failure != "" {
+		c.logger.Info("a candidate policy is asked beside the one in force", "candidate", next.Rules(), "policy", current.policy.Rules())
 	}
 	c.last, c.failure = next, ""
-	c.shadow.Set(next, current.config.Policy.Shadow.Sample, current.policy.Revision())
+	c.shadow.Set(next, current.config.Policy.Shadow.Sample, current.policy.Rules())
 	return true
 }
 
@@ -303,15 +307,15 @@ func (r *reloader) Promote(ctx context.Context, by consumer.Author, revision str
 	switch {
 	case candidate == nil:
 		return &admin.Conflict{Detail: r.noCandidate()}
-	case revision != "" && revision != candidate.Revision():
-		return &admin.Conflict{Detail: fmt.Sprintf("the candidate is %s and not %.80q: nothing was promoted", candidate.Revision(), revision)}
-	case candidate.Revision() == r.current.policy.Revision():
+	case revision != "" && revision != candidate.Rules():
+		return &admin.Conflict{Detail: fmt.Sprintf("the candidate is %s and not %.80q: nothing was promoted", candidate.Rules(), revision)}
+	case candidate.Rules() == r.current.policy.Rules():
 		return nil
 	}
 	if err := revisions.Keep(candidate, rollout.OfShadow, by.Name); err != nil {
 		return r.unwritten(err)
 	}
-	return r.enforce(ctx, by, "promote", rollout.OfShadow, candidate.Revision())
+	return r.enforce(ctx, by, "promote", rollout.OfShadow, candidate.Rules())
 }
 
 // Rollback implements admin.Policies.
@@ -323,16 +327,16 @@ func (r *reloader) Rollback(ctx context.Context, by consumer.Author, revision st
 		return err
 	}
 	if revision == "" {
-		before, found := revisions.Before(r.current.policy.Revision())
+		before, found := revisions.Before(r.current.policy.Rules())
 		if !found {
 			return &admin.Conflict{Detail: "no revision was in force before this one, as far as is known here"}
 		}
 		revision = before.Revision
 	}
 	switch {
-	case revision == r.current.policy.Revision():
+	case revision == r.current.policy.Rules():
 		return nil
-	case revision != r.current.source.Revision() && !slices.ContainsFunc(revisions.List(), func(kept rollout.Revision) bool { return kept.Revision == revision }):
+	case revision != r.current.source.Rules() && !slices.ContainsFunc(revisions.List(), func(kept rollout.Revision) bool { return kept.Revision == revision }):
 		return &consumer.Outcome{Kind: "policy revision", Name: revision, Err: consumer.ErrNotFound}
 	}
 	return r.enforce(ctx, by, "rollback", rollout.Kept, revision)
@@ -370,13 +374,13 @@ func (r *reloader) unwritten(err error) error {
 // caller holds mu.
 func (r *reloader) enforce(ctx context.Context, by consumer.Author, action, origin, revision string) error {
 	last, revisions := r.current, r.builder.rollouts.revisions
-	pin := &rollout.Pin{Revision: revision, Over: last.source.Revision(), Origin: origin, By: by.Name, At: r.builder.now()}
+	pin := &rollout.Pin{Revision: revision, Over: last.source.Rules(), Origin: origin, By: by.Name, At: r.builder.now()}
 	wanted := last.source
 	if pin.Over == revision {
 		pin = nil
 	} else {
 		var err error
-		if wanted, err = r.builder.compileKept(ctx, last.config.Policy, revisions, revision, last); err != nil {
+		if wanted, err = r.builder.compileKept(ctx, last, revisions, revision, last); err != nil {
 			return &admin.Conflict{Detail: "the revision can't be used: " + err.Error()}
 		}
 	}
@@ -392,8 +396,8 @@ func (r *reloader) enforce(ctx context.Context, by consumer.Author, action, orig
 	r.put(next)
 	last.closeUnless(next)
 	r.tellForgetful(last)
-	r.logger.Warn("policy: "+action, "by", by.Name, "address", by.Address, "policy", revision, "was", last.policy.Revision(), "revision", next.revision)
-	r.audit(ctx, by, action, last.policy.Revision(), revision)
+	r.logger.Warn("policy: "+action, "by", by.Name, "address", by.Address, "policy", revision, "was", last.policy.Rules(), "revision", next.revision)
+	r.audit(ctx, by, action, last.policy.Rules(), revision)
 	return nil
 }
 

@@ -367,3 +367,41 @@ func TestPromoteOverABundle(t *testing.T) {
 		t.Errorf("rolled back: %d", status)
 	}
 }
+
+// TestDataUnderAPin: further data goes on changing under rules that were
+// promoted, also after a restart, and releases nothing.
+func TestDataUnderAPin(t *testing.T) {
+	h := start(t, func(dir string) {
+		candidate(t, dir)
+		withTokens(t, dir)
+		edit(t, dir, "next/authz.rego", `"nobody" in input.identity.roles`, "not data.banned[input.consumer.name]\n\t\"reader\" in input.identity.roles")
+		write(t, dir, "banned.json", "{}")
+		edit(t, dir, "postern.yaml", "  directory: policies", "  data: [{file: banned.json, at: banned}]\n  directory: policies")
+	})
+	answers := func(status int) {
+		t.Helper()
+		until(t, fmt.Sprintf("the answer is %d", status), func() bool { got, _ := h.ask(t); return got == status })
+	}
+	pinned := func() string {
+		t.Helper()
+		_, report := h.ready(t)
+		if report.Policy.Pinned == nil {
+			t.Fatal("the pin is gone")
+		}
+		return report.Policy.Revision
+	}
+	next := h.candidateIs(t)
+	if status, answer := h.call(t, http.MethodPost, "/v1/policy/promote", `{"revision":"`+next+`"}`); status != http.StatusOK {
+		t.Fatal(status, answer)
+	}
+	answers(http.StatusOK)
+	write(t, h.dir, "banned.json", `{"mobile-app-prod-67a1b2c3": true}`)
+	answers(http.StatusForbidden)
+	h = h.restart(t)
+	answers(http.StatusForbidden)
+	write(t, h.dir, "banned.json", `{"another": true}`)
+	answers(http.StatusOK)
+	if got := pinned(); got != next {
+		t.Errorf("the policy in force is %s, want %s", got, next)
+	}
+}

@@ -108,6 +108,17 @@ func (t *Telemetry) ObserveNumber(name, about string, read func() int64) error {
 	return err
 }
 
+// ObserveTotal exports one number that only grows, likewise; Prometheus has it as
+// NAME_total.
+func (t *Telemetry) ObserveTotal(name, about string, read func() int64) error {
+	_, err := t.meters.Meter(scope).Int64ObservableCounter(name, metric.WithDescription(about),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(read())
+			return nil
+		}))
+	return err
+}
+
 // Reloaded counts a reload of a part, such as policy, that was taken up or
 // refused.
 func (t *Telemetry) Reloaded(part string, ok bool) {
