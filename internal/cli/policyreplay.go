@@ -204,7 +204,7 @@ func (p *policyReplay) tell(w io.Writer, form output, told *author.Replayed, tes
 		}{told, more, tests})
 	}
 	const when = "2006-01-02 15:04:05"
-	all := []string{fmt.Sprintf("%d decisions of %d files, from %s to %s UTC: %d as before, %d differ, %d can't be told",
+	all := []string{fmt.Sprintf("%d decisions (files: %d), from %s to %s UTC: %d as before, %d differ, %d can't be told",
 		told.Decisions, told.Files, told.From.UTC().Format(when), told.Until.UTC().Format(when), told.Same, told.Flipped, told.Untold)}
 	if told.Malformed > 0 {
 		all = append(all, fmt.Sprintf("%d lines are no decisions", told.Malformed))
@@ -234,7 +234,7 @@ func (p *policyReplay) tell(w io.Writer, form output, told *author.Replayed, tes
 		all = append(all, fmt.Sprintf("and %d more groups", more))
 	}
 	if tests > 0 {
-		all = append(all, fmt.Sprintf("%d tests are written to %s", tests, p.tests))
+		all = append(all, fmt.Sprintf("tests written to %s: %d", p.tests, tests))
 	}
 	return lines(w, "", all)
 }

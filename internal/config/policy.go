@@ -18,8 +18,10 @@ type Policy struct {
 	AllowedBuiltins []string
 	// Entrypoints are all that routes name, the file's own first.
 	Entrypoints []string
-	Data        []PolicyData
-	Bundles     []Bundle
+	// Named is the line that each of them is first named on, where one is.
+	Named   map[string]int
+	Data    []PolicyData
+	Bundles []Bundle
 	// StateDirectory is absolute; empty: nothing outlives the process.
 	StateDirectory string
 	// KeepRevisions is how many revisions there are to roll back to.
@@ -82,10 +84,13 @@ type Journal struct {
 func (c *checker) policy(p *policyPart, config *Config) Policy {
 	c.each("policy.allowed_builtins", p.AllowedBuiltins, builtinForm.MatchString, "a builtin's name, such as http.send")
 	entrypoints := []string{string(p.Entrypoint), config.Default.Entrypoint}
+	fields := []string{"policy.entrypoint", "default.policy"}
 	for i := range config.Routes {
 		entrypoints = append(entrypoints, config.Routes[i].Entrypoint)
+		fields = append(fields, at("routes", i)+".policy")
 	}
 	return Policy{
+		Named:           c.named(entrypoints, fields),
 		Directory:       c.file("policy.directory", p.Directory),
 		Timeout:         c.span("policy.timeout", p.Timeout, time.Millisecond, time.Minute),
 		AllowedBuiltins: p.AllowedBuiltins,
@@ -99,6 +104,17 @@ func (c *checker) policy(p *policyPart, config *Config) Policy {
 		DryRun:          p.DryRun,
 		Descriptors:     c.file("policy.descriptors", p.Descriptors),
 	}
+}
+
+// named are the lines of names that stand in fields.
+func (c *checker) named(names, fields []string) map[string]int {
+	lines := map[string]int{}
+	for i, name := range names {
+		if _, known := lines[name]; !known && c.doc.Has(fields[i]) {
+			lines[name] = c.doc.Line(fields[i])
+		}
+	}
+	return lines
 }
 
 // distinct keeps the first of each.

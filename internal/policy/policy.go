@@ -38,6 +38,9 @@ type Options struct {
 	// Entrypoints are the rules that may be asked, as paths such as
 	// "postern/authz/allow".
 	Entrypoints []string
+	// Named tells of the file and line that name an entry point, for problems;
+	// nil: nobody knows.
+	Named func(entrypoint string) (file string, line int)
 	// Timeout bounds one evaluation; 0 is DefaultTimeout.
 	Timeout time.Duration
 	// AllowedBuiltins are builtins that reach out or are random, by name. All

@@ -36,7 +36,7 @@ func compile(c *content, o Options) (*program, error) {
 	if p.compiler.Compile(modules); p.compiler.Failed() {
 		return nil, c.explained(p.compiler.Errors)
 	}
-	if err := p.prepare(c, o.Entrypoints); err != nil {
+	if err := p.prepare(c, o); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -101,15 +101,15 @@ func (b *Bundle) root(at []string) string {
 	return ""
 }
 
-func (p *program) prepare(c *content, names []string) error {
-	if len(names) == 0 {
+func (p *program) prepare(c *content, o Options) error {
+	if len(o.Entrypoints) == 0 {
 		return problem("no entry point is named")
 	}
 	all, fields := &Error{}, inputFields(c.descriptors)
-	for _, name := range names {
+	for _, name := range o.Entrypoints {
 		e, err := prepare(p.compiler, name, fields)
 		if err != nil {
-			all.Problems = append(all.Problems, c.explained(err).Problems...)
+			all.Problems = append(all.Problems, o.named(name, c.explained(err).Problems)...)
 			continue
 		}
 		p.entrypoints[name] = e
@@ -118,6 +118,17 @@ func (p *program) prepare(c *content, names []string) error {
 		return all
 	}
 	return nil
+}
+
+// named says of problems that have no place of their own where the entry point
+// that they are about is named.
+func (o *Options) named(name string, problems []Problem) []Problem {
+	for i := range problems {
+		if p := &problems[i]; p.File == "" && o.Named != nil {
+			p.File, p.Line = o.Named(name)
+		}
+	}
+	return problems
 }
 
 // checkConflicts refuses data where a rule is. OPA would not look: rules would

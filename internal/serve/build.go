@@ -112,7 +112,7 @@ func (b *builder) build(ctx context.Context, c *config.Config, last *built) (*bu
 	next := &built{config: c}
 	var errs [3]error
 	next.consumers, errs[0] = file.Load(c.Consumers.Files, file.Options{Issuers: issuerNames(c), Env: b.env, Hasher: b.hasher})
-	next.policy, next.chosen, errs[1] = b.compile(ctx, c.Policy, last)
+	next.policy, next.chosen, errs[1] = b.compile(ctx, c, last)
 	next.issuers, errs[2] = b.issuers(ctx, c, last)
 	if err := errors.Join(errs[:]...); err != nil {
 		if b.keeper != nil && (last == nil || last.rules == nil) && awaits(errs[:]...) {
@@ -197,12 +197,18 @@ func (b *builder) introspection(c *config.Config, last *built) (*introspect.Serv
 }
 
 // compile makes the policy; what did not change of last's is used again.
-func (b *builder) compile(ctx context.Context, c config.Policy, last *built) (*policy.Snapshot, *bundles.Chosen, error) {
-	o := b.policyOptions(c)
+func (b *builder) compile(ctx context.Context, c *config.Config, last *built) (*policy.Snapshot, *bundles.Chosen, error) {
+	o := b.policyOptions(c.Policy)
+	o.Named = func(entrypoint string) (file string, line int) {
+		if line = c.Policy.Named[entrypoint]; line > 0 {
+			file = c.Files[0]
+		}
+		return file, line
+	}
 	if last != nil {
 		o.Last = last.source
 	}
-	return b.choose(ctx, c, func(all []*policy.Bundle) (*policy.Snapshot, error) {
+	return b.choose(ctx, c.Policy, func(all []*policy.Bundle) (*policy.Snapshot, error) {
 		o.Bundles = all
 		return policy.Compile(ctx, o)
 	})

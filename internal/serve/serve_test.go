@@ -375,7 +375,7 @@ func TestStartIsRefused(t *testing.T) {
 		}, []string{"demo.yaml:", "rolls", "authz.rego:"}},
 		"an entry point that does not exist": {func(dir string) {
 			edit(t, dir, "postern.yaml", "policy: envoy/authz/allow", "policy: envoy/authz/alow")
-		}, []string{"envoy/authz/alow"}},
+		}, []string{"postern.yaml:", `entry point "envoy/authz/alow": there is no such rule`}},
 		"an address that is taken": {func(dir string) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
