@@ -48,7 +48,7 @@ func TestDataFilesAreWatched(t *testing.T) {
 	until(t, "mobile is let through again", is(http.StatusOK))
 	write(h.dir, "more/all.json", `{"all": true}`)
 	until(t, "a new file counts", is(http.StatusForbidden))
-	if err := os.Remove(filepath.Join(h.dir, "more/all.json")); err != nil {
+	if err := os.Remove(filepath.Join(h.dir, "more", "all.json")); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "a file that is gone does not", is(http.StatusOK))
