@@ -337,8 +337,48 @@ func TestBundles(t *testing.T) {
 		t.Error("the same bundle is another policy")
 	}
 	o.Revision = "known"
+	named := compiled(t, o)
+	if named.Rules() != "known" || named.Revision() == "known" || named.Revision() == s.Revision() {
+		t.Errorf("rules %q of revision %q", named.Rules(), named.Revision())
+	}
+	o.Data = nil
 	if got := compiled(t, o).Revision(); got != "known" {
 		t.Errorf("revision %q", got)
+	}
+}
+
+// Rules are the same whatever the further data is, and are written without it.
+func TestRules(t *testing.T) {
+	f := newFolder(t, map[string]string{
+		"policy/authz.rego": showing("[data.own, data.further.n, data.shop.n]"), "policy/data.json": `{"own": 1}`, "more.json": `{"n": 2}`,
+	})
+	o := f.options(f.at("more.json", "further"))
+	of := func(n string) []*policy.Bundle {
+		return []*policy.Bundle{bundleOf("shop", []string{"shop"}, nil, value(`{"shop": {"n": `+n+`}}`))}
+	}
+	o.Bundles = of("3")
+	first := compiled(t, o)
+	var archive bytes.Buffer
+	if err := first.WriteRules(&archive); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := policy.ReadBundle("", bytes.NewReader(archive.Bytes()), policy.BundleOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept.Revision != first.Rules() || kept.Data.Compare(value(`{"own": 1}`)) != 0 {
+		t.Errorf("kept %v of %q", kept.Data, kept.Revision)
+	}
+
+	f.write(t, "more.json", `{"n": 20}`)
+	o.Bundles, o.Last = of("30"), first
+	second := compiled(t, o)
+	if second.Rules() != first.Rules() || second.Revision() == first.Revision() {
+		t.Errorf("rules %q and %q of revisions %q and %q", first.Rules(), second.Rules(), first.Revision(), second.Revision())
+	}
+	o.Directory, o.Revision, o.Bundles = "", kept.Revision, append([]*policy.Bundle{kept}, of("30")...)
+	if got := answered(t, compiled(t, o)); got != "[1 20 30]" {
+		t.Errorf("kept rules over the data of now: %s", got)
 	}
 }
 
