@@ -17,7 +17,7 @@ type author struct {
 }
 
 const (
-	conditionKinds = 31
+	conditionKinds = 32
 	termForms      = 6
 )
 
@@ -167,6 +167,8 @@ func (a *author) condition(lines *[]string, depth int) {
 		say("part%d.%s == %s", n, a.key(), a.literal())
 	case 30:
 		say("%s", pick(a.Rand, fmt.Sprintf("imported[%s]", a.leaf()), "imported.b == "+a.literal()))
+	case 31:
+		say("deep%d.a.%s == %s", n, pick(a.Rand, "b", "b."+a.key()), a.literal())
 	case 29:
 		say("got%d(%s) == got%d(%s)", n, a.object(), n, a.object())
 	}
@@ -198,6 +200,8 @@ func (a *author) rules(depth int) string {
 	say("holds%d(o, w) if {\n\tw != %s\n\tobject.get(o, %q, 1) == %s\n}", n, a.literal(), a.key(), a.leaf())
 	say("got%d(o) := o.%s if %s else := %s", n, a.key(), a.body(depth), a.leaf())
 	say("part%d := %s if %s", n, a.object(), a.body(depth))
+	say("deep%d[k] := %s if k := \"z\"", n, a.leaf()) // beside a rule with a longer name
+	say("deep%d.a.b := %s if %s", n, pick(a.Rand, a.object(), a.leaf()), a.body(depth))
 	say("set%d contains %s if %s", n, a.leaf(), a.body(depth))
 	say("set%d contains s if {\n\tsome s in %s\n\ts != %s\n}", n, a.list(), a.leaf())
 	say("map%d[k] := %s if {\n\tk := %s\n\t%s != %s\n}", n, a.leaf(), a.text(), a.leaf(), a.literal())

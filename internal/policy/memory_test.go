@@ -361,3 +361,23 @@ func TestRememberedAllocations(t *testing.T) {
 		t.Errorf("%v allocations for a remembered decision", allocations)
 	}
 }
+
+// The members of one document may come from rules with names of several
+// lengths: all of them are asked, so that all that they read is there.
+func TestRulesOfSeveralLengths(t *testing.T) {
+	for name, rules := range map[string]string{
+		"a rule beside a member":    "allow := false if users.root.name == \"mobile-app\"\nusers[name] := {} if some name in [\"guest\"]\nusers.root := {\"name\": input.consumer.name}",
+		"a set beside a member":     "allow := false if users.by.name[\"mobile-app\"]\nusers[name] := 1 if some name in [\"guest\"]\nusers.by.name contains input.consumer.name",
+		"a rule beside two":         "allow := false if users.root.denied[\"mobile-app\"]\nusers[kind] := v if some kind, v in {\"a\": {\"x\": true}}\nusers.root.denied[name] := true if name := input.consumer.name",
+		"a member that is a name":   "allow := false if { some k; users.root[k].name == \"mobile-app\" }\nusers[name] := {} if some name in [\"guest\"]\nusers.root.a := {\"name\": input.consumer.name}",
+		"a rule with a longer name": "allow := false if users.root.name == \"mobile-app\"\nusers[x].z := 1 if some x in [\"guest\"]\nusers.root[k] := input.consumer.name if some k in [\"name\"]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := question()
+			q.Identity.Consumer.Name = "mobile-app"
+			if d := decide(t, embedded(t, module("default allow := true\n"+rules)), q); d.Allowed {
+				t.Error("the rule that denies is not asked with what it reads")
+			}
+		})
+	}
+}

@@ -19,8 +19,10 @@ type survey struct {
 	compiler *ast.Compiler
 	seen     map[*ast.Rule]bool
 	input    reads
+	// places are where parts of the input are read.
+	places []placed
 	// unsteady are the reachable builtins whose answers may change by
-	// themselves, each with the first place that names it.
+	// themselves, with each place that names one.
 	unsteady []unsteadiness
 	// aliases are the names of the rule that is walked.
 	aliases aliases
@@ -37,6 +39,14 @@ type unsteadiness struct {
 	at   *ast.Location
 }
 
+// placed is one place that reads a part of the input, or with touched, that
+// only looks whether it is there.
+type placed struct {
+	path    ast.Ref
+	at      *ast.Location
+	touched bool
+}
+
 func surveyOf(compiler *ast.Compiler, entrypoint ast.Ref) *survey {
 	return surveyWithout(compiler, entrypoint, func(any) bool { return false })
 }
@@ -44,7 +54,6 @@ func surveyOf(compiler *ast.Compiler, entrypoint ast.Ref) *survey {
 func surveyWithout(compiler *ast.Compiler, entrypoint ast.Ref, skip func(any) bool) *survey {
 	s := &survey{compiler: compiler, seen: map[*ast.Rule]bool{}, getters: !replaces(compiler, ast.ObjectGet.Name), skip: skip}
 	s.reach(entrypoint)
-	slices.SortFunc(s.unsteady, func(a, b unsteadiness) int { return a.at.Compare(b.at) })
 	return s
 }
 
@@ -62,7 +71,7 @@ func replaces(compiler *ast.Compiler, builtin string) (found bool) {
 
 // reach walks the rules that a reference to data may evaluate.
 func (s *survey) reach(ref ast.Ref) {
-	rules := s.compiler.GetRules(ref)
+	rules := RulesOf(s.compiler, ref)
 	if len(ref) == 1 {
 		rules = s.everyRule()
 	}
@@ -72,6 +81,30 @@ func (s *survey) reach(ref ast.Ref) {
 			s.rule(rule)
 		}
 	}
+}
+
+// RulesOf are the rules that a reference with constant names may evaluate, in
+// order of their place: those below it, and all on the way to it, since the
+// members of one document may come from rules of several lengths
+// (`users[name] := …` beside `users.root := …`).
+func RulesOf(compiler *ast.Compiler, ref ast.Ref) (rules []*ast.Rule) {
+	node := compiler.RuleTree
+	for _, term := range ref {
+		if node = node.Child(term.Value); node == nil {
+			break
+		}
+		rules = append(rules, node.Values...)
+	}
+	if node != nil {
+		for _, child := range node.Children {
+			child.DepthFirst(func(n *ast.TreeNode) bool {
+				rules = append(rules, n.Values...)
+				return false
+			})
+		}
+	}
+	slices.SortFunc(rules, func(a, b *ast.Rule) int { return a.Location.Compare(b.Location) })
+	return rules
 }
 
 func (s *survey) everyRule() (rules []*ast.Rule) {
@@ -153,6 +186,7 @@ func (s *survey) note(ref ast.Ref) {
 	switch {
 	case head.Equal(ast.InputRootDocument):
 		s.input.read(ref[1:], s.at)
+		s.places = append(s.places, placed{path: ref[1:], at: s.at})
 	case head.Equal(ast.DefaultRootDocument):
 		s.reach(ref.ConstantPrefix())
 	default:
@@ -164,8 +198,7 @@ func (s *survey) note(ref ast.Ref) {
 }
 
 func (s *survey) builtin(name string) {
-	named := func(u unsteadiness) bool { return u.name == name }
-	if unsteady(name) && !slices.ContainsFunc(s.unsteady, named) {
+	if unsteady(name) {
 		s.unsteady = append(s.unsteady, unsteadiness{name, s.at})
 	}
 }
@@ -182,6 +215,7 @@ func (s *survey) named(expr *ast.Expr) bool {
 	}
 	if ref[0].Equal(ast.InputRootDocument) {
 		s.input.touch(ref[1:], s.at)
+		s.places = append(s.places, placed{path: ref[1:], at: s.at, touched: true})
 	}
 	return true
 }
