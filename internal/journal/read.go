@@ -92,10 +92,15 @@ func (p *Problem) String() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Li
 
 // The bounds of reading.
 const (
-	maxLine      = 4 << 20
-	batchBytes   = 256 << 10
-	bufferBytes  = 64 << 10
-	maxSelection = 10_000
+	maxLine     = 4 << 20
+	batchBytes  = 256 << 10
+	bufferBytes = 64 << 10
+	// maxDepth is how deep a record may be nested, as data and what is around it.
+	maxDepth = 132
+	// maxSelections is how often one file may say what records hold, and
+	// maxSelectionBytes how much of it that may be. Writers begin another file.
+	maxSelections     = 1000
+	maxSelectionBytes = 16 << 20
 )
 
 // Reading says how journals are read.
@@ -148,12 +153,60 @@ func Key(files []string) []byte {
 	return key
 }
 
-// batch are whole lines of one file, under the same selections.
+// batch are whole lines of one file, in a row.
 type batch struct {
 	file  string
 	line  int
 	lines []byte
-	held  map[int]*policy.Selection
+	held  *selections
+}
+
+// selections are what one file has said so far. A number is said once.
+type selections struct {
+	mu    sync.RWMutex
+	said  map[int]saidSelection
+	bytes int
+}
+
+// saidSelection is a selection and the line that says it.
+type saidSelection struct {
+	line     int
+	selected *policy.Selection
+}
+
+// before is what was said of a number above a line, nil for nothing.
+func (s *selections) before(line, number int) *policy.Selection {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if one := s.said[number]; one.line < line {
+		return one.selected
+	}
+	return nil
+}
+
+// add takes up a line.
+func (s *selections) add(n int, line []byte) error {
+	if s.bytes += len(line); len(s.said) >= maxSelections || s.bytes > maxSelectionBytes {
+		return errors.New("this file says too often what records hold")
+	}
+	var one selection
+	if err := json.Unmarshal(line, &one); err != nil {
+		return errors.New("expected a line that says what records hold")
+	}
+	if s.said[one.Number].selected != nil {
+		return fmt.Errorf("what selection %d holds was said before", one.Number)
+	}
+	selected := policy.Whole()
+	if !one.Whole {
+		var err error
+		if selected, err = policy.NewSelection(one.Paths); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said[one.Number] = saidSelection{n, selected}
+	return nil
 }
 
 // Read goes through files. Its error is of a file that can't be read at all, or
@@ -202,7 +255,7 @@ func readFile(ctx context.Context, file string, batches chan<- batch, problem fu
 // cutLines gathers lines, and takes up those that say what the others hold.
 func cutLines(ctx context.Context, file string, from io.Reader, batches chan<- batch, problem func(Problem)) error {
 	r := lineReader{reader: bufio.NewReaderSize(from, bufferBytes)}
-	now := batch{file: file, line: 1, held: map[int]*policy.Selection{}}
+	now := batch{file: file, line: 1, held: &selections{said: map[int]saidSelection{}}}
 	hand := func(next int) {
 		if len(now.lines) > 0 {
 			batches <- now
@@ -227,7 +280,9 @@ func cutLines(ctx context.Context, file string, from io.Reader, batches chan<- b
 		}
 		if isSelection(line) {
 			hand(n + 1)
-			now.held = withSelection(now.held, line, func(text string) { problem(Problem{file, n, text}) })
+			if err := now.held.add(n, line); err != nil {
+				problem(Problem{file, n, err.Error()})
+			}
 			continue
 		}
 		if now.lines == nil {
@@ -287,28 +342,6 @@ func isSelection(line []byte) bool {
 	return bytes.HasPrefix(rest, []byte(`,"whole"`)) || bytes.HasPrefix(rest, []byte(`,"holds"`))
 }
 
-func withSelection(held map[int]*policy.Selection, line []byte, problem func(string)) map[int]*policy.Selection {
-	var s selection
-	if err := json.Unmarshal(line, &s); err != nil || len(held) >= maxSelection {
-		problem("expected a line that says what records hold")
-		return held
-	}
-	selected := policy.Whole()
-	if !s.Whole {
-		var err error
-		if selected, err = policy.NewSelection(s.Paths); err != nil {
-			problem(err.Error())
-			return held
-		}
-	}
-	more := make(map[int]*policy.Selection, len(held)+1)
-	for n, old := range held {
-		more[n] = old
-	}
-	more[s.Number] = selected
-	return more
-}
-
 func (b *batch) read(only []byte, each func(*Record), problem func(Problem)) {
 	rest := b.lines
 	for n := b.line; len(rest) > 0; n++ {
@@ -318,7 +351,7 @@ func (b *batch) read(only []byte, each func(*Record), problem func(Problem)) {
 		if len(only) > 0 && !bytes.Contains(line, only) {
 			continue
 		}
-		r, err := b.record(line)
+		r, err := b.record(n, line)
 		switch {
 		case err != nil:
 			problem(Problem{b.file, n, err.Error()})
@@ -330,9 +363,12 @@ func (b *batch) read(only []byte, each func(*Record), problem func(Problem)) {
 }
 
 // record takes a line apart; nil for a line that says what kind of file it is.
-func (b *batch) record(line []byte) (*Record, error) {
+func (b *batch) record(n int, line []byte) (*Record, error) {
 	if len(line) == 0 || line[0] != '{' || !json.Valid(line) {
 		return nil, errors.New("this is no record: expected a JSON object")
+	}
+	if deeper(line, maxDepth) {
+		return nil, fmt.Errorf("this record is nested deeper than %d", maxDepth)
 	}
 	r := &Record{}
 	number, kind := -1, Raw(nil)
@@ -356,7 +392,7 @@ func (b *batch) record(line []byte) (*Record, error) {
 		}
 		return nil, nil
 	}
-	r.Held = b.held[number]
+	r.Held = b.held.before(n, number)
 	if err := r.check(); err != nil {
 		return nil, err
 	}

@@ -73,34 +73,69 @@ func nestedEnd(b []byte) int {
 
 // members goes through an object. Names are quoted, as they stand.
 func members(object []byte, each func(name, value []byte)) {
+	throughObject(object, func(name, from []byte) []byte {
+		value, rest := cut(from)
+		each(name, value)
+		return rest
+	})
+}
+
+// throughObject goes through an object and gives what comes after it. What each
+// is given begins with the value; it gives what comes after that. So everything
+// is read once, however deep it stands.
+func throughObject(object []byte, each func(name, from []byte) []byte) []byte {
 	rest := blank(object[1:])
 	for len(rest) > 0 && rest[0] == '"' {
-		var name, value []byte
-		name, rest = cut(rest)
-		if len(rest) == 0 {
-			return
+		var name []byte
+		if name, rest = cut(rest); len(rest) == 0 {
+			return nil
 		}
-		value, rest = cut(rest[1:]) // the colon
-		each(name, value)
+		rest = blank(each(name, blank(rest[1:]))) // without the colon
 		if len(rest) == 0 || rest[0] != ',' {
-			return
+			break
 		}
 		rest = blank(rest[1:])
 	}
+	return after(rest)
 }
 
-// elements goes through a list.
-func elements(list []byte, each func(i int, value []byte)) {
+// throughList does the same for a list.
+func throughList(list []byte, each func(i int, from []byte) []byte) []byte {
 	rest := blank(list[1:])
 	for i := 0; len(rest) > 0 && rest[0] != ']'; i++ {
-		var value []byte
-		value, rest = cut(rest)
-		each(i, value)
+		rest = blank(each(i, rest))
 		if len(rest) == 0 || rest[0] != ',' {
-			return
+			break
 		}
-		rest = rest[1:]
+		rest = blank(rest[1:])
 	}
+	return after(rest)
+}
+
+// after leaves a bracket behind.
+func after(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b[1:]
+}
+
+// deeper reports whether a value is nested deeper than a bound.
+func deeper(b []byte, bound int) bool {
+	depth := 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			i += textEnd(b[i:]) - 1
+		case '{', '[':
+			if depth++; depth > bound {
+				return true
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return false
 }
 
 func unquoted(text []byte) string {
@@ -120,24 +155,30 @@ func unquoted(text []byte) string {
 // Project appends of a valid JSON value what is selected of it: all that rules
 // which read the selection can tell it by.
 func Project(dst, value []byte, selected *policy.Selection) []byte {
-	if selected.IsWhole() || len(value) == 0 {
-		return append(dst, value...)
-	}
-	switch value[0] {
-	case '{':
-		return projectObject(dst, value, selected)
-	case '[':
-		if indexes := selected.Indexes(); len(indexes) > 0 {
-			return projectList(dst, value, indexes)
-		}
-	}
-	return append(dst, value...)
+	dst, _ = project(dst, blank(value), selected)
+	return dst
 }
 
-func projectObject(dst, object []byte, selected *policy.Selection) []byte {
+// project gives what comes after the value, too.
+func project(dst, from []byte, selected *policy.Selection) (projected, rest []byte) {
+	if len(from) > 0 && !selected.IsWhole() {
+		switch from[0] {
+		case '{':
+			return projectObject(dst, from, selected)
+		case '[':
+			if indexes := selected.Indexes(); len(indexes) > 0 {
+				return projectList(dst, from, indexes)
+			}
+		}
+	}
+	value, rest := cut(from)
+	return append(dst, value...), rest
+}
+
+func projectObject(dst, object []byte, selected *policy.Selection) (projected, rest []byte) {
 	dst = append(dst, '{')
 	first := true
-	members(object, func(name, value []byte) {
+	rest = throughObject(object, func(name, from []byte) (rest []byte) {
 		var inner *policy.Selection
 		if bytes.IndexByte(name, '\\') < 0 {
 			inner = selected.Member(string(name[1 : len(name)-1]))
@@ -145,56 +186,79 @@ func projectObject(dst, object []byte, selected *policy.Selection) []byte {
 			inner = selected.Member(unquoted(name))
 		}
 		if inner == nil {
-			return
+			_, rest = cut(from)
+			return rest
 		}
 		if !first {
 			dst = append(dst, ',')
 		}
 		first = false
 		dst = append(append(dst, name...), ':')
-		dst = Project(dst, value, inner)
+		dst, rest = project(dst, from, inner)
+		return rest
 	})
-	return append(dst, '}')
+	return append(dst, '}'), rest
 }
 
 // projectList keeps the places that are read; the others are empty, and what
 // comes after the last that is read is cut off.
-func projectList(dst, list []byte, indexes []int) []byte {
+func projectList(dst, list []byte, indexes []int) (projected, rest []byte) {
 	dst = append(dst, '[')
 	end := len(dst)
-	elements(list, func(i int, value []byte) {
+	rest = throughList(list, func(i int, from []byte) []byte {
+		value, rest := cut(from)
 		if i > indexes[len(indexes)-1] {
-			return
+			return rest
 		}
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if !slices.Contains(indexes, i) {
+		if _, read := slices.BinarySearch(indexes, i); !read {
 			dst = append(dst, `""`...)
-			return
+			return rest
 		}
 		dst = append(dst, value...)
 		end = len(dst)
+		return rest
 	})
-	return append(dst[:end], ']')
+	return append(dst[:end], ']'), rest
 }
 
 // Term is a valid JSON value as OPA's own.
 func Term(value []byte) *ast.Term {
-	if len(value) == 0 {
-		return ast.NullTerm()
+	term, _ := term(blank(value))
+	return term
+}
+
+// term gives what comes after the value, too.
+func term(from []byte) (t *ast.Term, rest []byte) {
+	if len(from) == 0 {
+		return ast.NullTerm(), nil
 	}
-	switch value[0] {
+	switch from[0] {
 	case '{':
 		pairs := make([][2]*ast.Term, 0, 8)
-		members(value, func(name, v []byte) {
-			pairs = append(pairs, [2]*ast.Term{ast.InternedTerm(unquoted(name)), Term(v)})
+		rest = throughObject(from, func(name, from []byte) []byte {
+			value, rest := term(from)
+			pairs = append(pairs, [2]*ast.Term{ast.InternedTerm(unquoted(name)), value})
+			return rest
 		})
-		return ast.ObjectTerm(pairs...)
+		return ast.ObjectTerm(pairs...), rest
 	case '[':
 		var all []*ast.Term
-		elements(value, func(_ int, v []byte) { all = append(all, Term(v)) })
-		return ast.ArrayTerm(all...)
+		rest = throughList(from, func(_ int, from []byte) []byte {
+			value, rest := term(from)
+			all = append(all, value)
+			return rest
+		})
+		return ast.ArrayTerm(all...), rest
+	}
+	value, rest := cut(from)
+	return scalar(value), rest
+}
+
+func scalar(value []byte) *ast.Term {
+	switch value[0] {
 	case '"':
 		return ast.StringTerm(unquoted(value))
 	case 't', 'f':

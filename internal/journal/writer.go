@@ -48,7 +48,8 @@ func (w *writer) add(h held, record []byte) {
 		w.deps.Counts.Failed.Add(1)
 		return
 	}
-	if (w.size > 0 || w.records > 0) && w.size+int64(len(w.waiting)+len(record)) > w.config.MaxFileSize {
+	full := w.size+int64(len(w.waiting)+len(record)) > w.config.MaxFileSize || len(w.held) == maxSelections
+	if full && (w.size > 0 || w.records > 0) {
 		w.flush()
 		w.finish()
 	}
