@@ -24,6 +24,14 @@ type moduleText struct {
 	from *Bundle
 }
 
+// source names whose the module is, "" the directory's.
+func (m *moduleText) source() string {
+	if m.from == nil {
+		return ""
+	}
+	return m.from.file("")
+}
+
 // content is all that a policy is made of: modules and data, from a directory
 // or the embedded files, files of data and bundles. It is never changed.
 type content struct {
@@ -269,13 +277,19 @@ func (d *dataset) digestInto(sum io.Writer) {
 	delimited(sum, d.digest[:])
 }
 
-// programKey names what is compiled: the modules, and how.
+// programKey names what is compiled: the modules, whose they are, and how. What
+// bundles own is in it, since a program is checked against that when it is made.
 func (c *content) programKey(o Options) (key [sha256.Size]byte) {
 	sum := sha256.New()
 	for _, list := range [][]string{o.AllowedBuiltins, o.Entrypoints, {c.descriptors.name()}} {
 		delimited(sum, []byte(strings.Join(list, "\n")))
 	}
+	for _, b := range c.bundles {
+		delimited(sum, []byte(b.file("")))
+		delimited(sum, []byte(strings.Join(b.Roots, "\n")))
+	}
 	for _, m := range c.modules {
+		delimited(sum, []byte(m.source()))
 		delimited(sum, []byte(m.name))
 		delimited(sum, m.text)
 	}
