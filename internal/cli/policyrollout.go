@@ -78,6 +78,7 @@ func reportPolicy(p *adminv1.Policy) *report {
 		shown.add("files", p.GetFilesRevision())
 		shown.add("by", pin.GetBy()+" at "+moment(pin.GetAt()))
 	}
+	shown.add("files are bad", p.GetFilesError())
 	if s := p.GetShadow(); s != nil {
 		addShadow(&shown, s)
 	}

@@ -102,7 +102,10 @@ type built struct {
 	// in force, empty where a change of files did.
 	source        *policy.Snapshot
 	pin, released *rollout.Pin
-	by            string
+	// unread is why there is no source: pin's revision stands in for files that
+	// could not be used at the start.
+	unread error
+	by     string
 }
 
 // build makes the rules of a configuration. Neighbours of last whose
@@ -114,6 +117,9 @@ func (b *builder) build(ctx context.Context, c *config.Config, last *built) (*bu
 	next.consumers, errs[0] = file.Load(c.Consumers.Files, file.Options{Issuers: issuerNames(c), Env: b.env, Hasher: b.hasher})
 	next.policy, next.chosen, errs[1] = b.compile(ctx, c, last)
 	next.issuers, errs[2] = b.issuers(ctx, c, last)
+	if errs[1] != nil && (last == nil || last.rules == nil) {
+		errs[1] = b.standIn(ctx, next, errs[1])
+	}
 	if err := errors.Join(errs[:]...); err != nil {
 		if b.keeper != nil && (last == nil || last.rules == nil) && awaits(errs[:]...) {
 			next.awaited = err

@@ -43,7 +43,7 @@ func (r *reloader) policyReport() *PolicyReport {
 	}
 	report := &PolicyReport{Revision: current.policy.Rules()}
 	if pin := current.pin; pin != nil {
-		report.Files, report.Pinned = current.source.Rules(), &PinReport{pin.By, pin.At}
+		report.Files, report.Pinned = current.filesRevision(), &PinReport{pin.By, pin.At}
 	}
 	if current.config.Policy.Shadow != nil {
 		s := r.builder.rollouts.shadow.Report()
@@ -60,7 +60,8 @@ func (r *reloader) Policy() *adminv1.Policy {
 	if current == nil || current.rules == nil {
 		return p
 	}
-	p.Revision, p.FilesRevision, p.Origin = current.policy.Rules(), current.source.Rules(), rollout.OfFiles
+	p.Revision, p.FilesRevision, p.Origin = current.policy.Rules(), current.filesRevision(), rollout.OfFiles
+	p.FilesError = r.filesFailure()
 	if pin := current.pin; pin != nil {
 		p.Origin, p.Pin = pin.Origin, &adminv1.PolicyPin{Over: pin.Over, By: pin.By, At: timestamppb.New(pin.At)}
 	}

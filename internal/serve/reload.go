@@ -34,6 +34,8 @@ type reloader struct {
 	signer atomic.Pointer[assertion.Signer]
 	// inForce is what was built last, for those who need not wait for a reload.
 	inForce atomic.Pointer[built]
+	// filesError is why the policy's files can't be used as they are now.
+	filesError atomic.Pointer[error]
 	// api takes its tokens anew; nil without one.
 	api *admin.Server
 
@@ -79,6 +81,11 @@ func (r *reloader) reload(ctx context.Context) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next, err := r.read(ctx)
+	if err == nil {
+		r.noteFiles(next.lack())
+	} else {
+		r.noteFiles(err)
+	}
 	r.reloaded("rules", err == nil && next.lack() == nil)
 	if err != nil {
 		r.status.failed(err, r.builder.now())
@@ -123,6 +130,7 @@ func (r *reloader) put(next *built) {
 		next.chosen.Activated()
 		r.builder.rollouts.cameIntoForce(next)
 	}
+	r.tellUnread(next)
 	r.tellLack(next)
 	r.tellDryRun(next.config.Policy.DryRun)
 }

@@ -88,6 +88,9 @@ func (b *builder) kept(c config.Policy) (*rollout.Revisions, error) {
 // what the files hold, for as long as they hold what they held then. It is
 // called with the files' policy as next's.
 func (b *builder) obeyPin(ctx context.Context, next, last *built) error {
+	if next.unread != nil {
+		return nil // it is obeyed already
+	}
 	next.source = next.policy
 	kept, err := b.kept(next.config.Policy)
 	if err != nil {
@@ -101,7 +104,7 @@ func (b *builder) obeyPin(ctx context.Context, next, last *built) error {
 		next.released = pin
 		return nil
 	}
-	pinned, err := b.compileKept(ctx, next, kept, pin.Revision, last)
+	pinned, err := b.compileKept(ctx, next.config.Policy, next.source.Bundles(), kept, pin.Revision, last)
 	if err != nil {
 		return fmt.Errorf("policy: what was promoted by %s can't be used (remove pin.json in policy.state_directory, and the policy's own files count): %w", pin.By, err)
 	}
@@ -109,17 +112,17 @@ func (b *builder) obeyPin(ctx context.Context, next, last *built) error {
 	return nil
 }
 
-// compileKept makes a policy of its archive, over the further data of now: what
-// was taken from somebody since then stays taken.
-func (b *builder) compileKept(ctx context.Context, around *built, kept *rollout.Revisions, revision string, last *built) (*policy.Snapshot, error) {
+// compileKept makes a policy of its archive, over the further data of now, that
+// of bundles too: what was taken from somebody since then stays taken.
+func (b *builder) compileKept(ctx context.Context, c config.Policy, all []*policy.Bundle, kept *rollout.Revisions, revision string, last *built) (*policy.Snapshot, error) {
 	archive, err := archiveOf(kept, revision, last)
 	if err != nil {
 		return nil, err
 	}
-	o := b.policyOptions(around.config.Policy)
+	o := b.policyOptions(c)
 	o.Directory, o.Embedded = "", nil
 	o.Bundles, o.Revision = []*policy.Bundle{archive}, revision
-	for _, other := range around.source.Bundles() {
+	for _, other := range all {
 		if other.Further() {
 			o.Bundles = append(o.Bundles, other)
 		}
@@ -336,7 +339,7 @@ func (r *reloader) Rollback(ctx context.Context, by consumer.Author, revision st
 	switch {
 	case revision == r.current.policy.Rules():
 		return nil
-	case revision != r.current.source.Rules() && !slices.ContainsFunc(revisions.List(), func(kept rollout.Revision) bool { return kept.Revision == revision }):
+	case (r.current.source == nil || revision != r.current.source.Rules()) && !slices.ContainsFunc(revisions.List(), func(kept rollout.Revision) bool { return kept.Revision == revision }):
 		return &consumer.Outcome{Kind: "policy revision", Name: revision, Err: consumer.ErrNotFound}
 	}
 	return r.enforce(ctx, by, "rollback", rollout.Kept, revision)
@@ -374,13 +377,13 @@ func (r *reloader) unwritten(err error) error {
 // caller holds mu.
 func (r *reloader) enforce(ctx context.Context, by consumer.Author, action, origin, revision string) error {
 	last, revisions := r.current, r.builder.rollouts.revisions
-	pin := &rollout.Pin{Revision: revision, Over: last.source.Rules(), Origin: origin, By: by.Name, At: r.builder.now()}
+	pin := &rollout.Pin{Revision: revision, Over: last.filesRevision(), Origin: origin, By: by.Name, At: r.builder.now()}
 	wanted := last.source
-	if pin.Over == revision {
+	if wanted != nil && pin.Over == revision {
 		pin = nil
 	} else {
 		var err error
-		if wanted, err = r.builder.compileKept(ctx, last, revisions, revision, last); err != nil {
+		if wanted, err = r.builder.compileKept(ctx, last.config.Policy, last.bundles(), revisions, revision, last); err != nil {
 			return &admin.Conflict{Detail: "the revision can't be used: " + err.Error()}
 		}
 	}

@@ -4391,8 +4391,10 @@ type Policy struct {
 	Shadow *PolicyShadow `protobuf:"bytes,5,opt,name=shadow,proto3" json:"shadow,omitempty"`
 	// Whether revisions are kept here, so that they can be promoted and rolled back to.
 	KeepsRevisions *bool `protobuf:"varint,6,opt,name=keeps_revisions,json=keepsRevisions,proto3,oneof" json:"keeps_revisions,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Why the policy's own files or bundles can't be used as they are now, so that what is in force stays; left out: they can.
+	FilesError    string `protobuf:"bytes,7,opt,name=files_error,json=filesError,proto3" json:"files_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Policy) Reset() {
@@ -4465,6 +4467,13 @@ func (x *Policy) GetKeepsRevisions() bool {
 		return *x.KeepsRevisions
 	}
 	return false
+}
+
+func (x *Policy) GetFilesError() string {
+	if x != nil {
+		return x.FilesError
+	}
+	return ""
 }
 
 // A revision that was promoted or rolled back to.
@@ -4747,7 +4756,9 @@ type PolicyRevision struct {
 	// When it came into force last; left out: it never did.
 	InForceAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=in_force_at,json=inForceAt,proto3" json:"in_force_at,omitempty"`
 	// Of its archive, in bytes.
-	Size          int64 `protobuf:"varint,7,opt,name=size,proto3" json:"size,omitempty"`
+	Size int64 `protobuf:"varint,7,opt,name=size,proto3" json:"size,omitempty"`
+	// When it was rolled back from, so that a rollback without a revision passes it by; left out: it was not, since it came into force last.
+	RolledBackAt  *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=rolled_back_at,json=rolledBackAt,proto3" json:"rolled_back_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4831,6 +4842,13 @@ func (x *PolicyRevision) GetSize() int64 {
 	return 0
 }
 
+func (x *PolicyRevision) GetRolledBackAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RolledBackAt
+	}
+	return nil
+}
+
 type PromotePolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The candidate's revision that is meant; another one is a conflict. Left out: whichever is the candidate.
@@ -4878,7 +4896,7 @@ func (x *PromotePolicyRequest) GetRevision() string {
 
 type RollbackPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A kept revision. Left out: the one that was in force before.
+	// A kept revision. Left out: the one that was in force before, but for those that were rolled back from.
 	Revision      string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5288,14 +5306,16 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"\x06Author\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\"\x12\n" +
-	"\x10GetPolicyRequest\"\x8c\x02\n" +
+	"\x10GetPolicyRequest\"\xad\x02\n" +
 	"\x06Policy\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\tR\brevision\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12%\n" +
 	"\x0efiles_revision\x18\x03 \x01(\tR\rfilesRevision\x12-\n" +
 	"\x03pin\x18\x04 \x01(\v2\x1b.postern.admin.v1.PolicyPinR\x03pin\x126\n" +
 	"\x06shadow\x18\x05 \x01(\v2\x1e.postern.admin.v1.PolicyShadowR\x06shadow\x12,\n" +
-	"\x0fkeeps_revisions\x18\x06 \x01(\bH\x00R\x0ekeepsRevisions\x88\x01\x01B\x12\n" +
+	"\x0fkeeps_revisions\x18\x06 \x01(\bH\x00R\x0ekeepsRevisions\x88\x01\x01\x12\x1f\n" +
+	"\vfiles_error\x18\a \x01(\tR\n" +
+	"filesErrorB\x12\n" +
 	"\x10_keeps_revisions\"[\n" +
 	"\tPolicyPin\x12\x12\n" +
 	"\x04over\x18\x01 \x01(\tR\x04over\x12\x0e\n" +
@@ -5324,7 +5344,7 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"\b_dropped\"\x1c\n" +
 	"\x1aListPolicyRevisionsRequest\"]\n" +
 	"\x1bListPolicyRevisionsResponse\x12>\n" +
-	"\trevisions\x18\x01 \x03(\v2 .postern.admin.v1.PolicyRevisionR\trevisions\"\x86\x02\n" +
+	"\trevisions\x18\x01 \x03(\v2 .postern.admin.v1.PolicyRevisionR\trevisions\"\xc8\x02\n" +
 	"\x0ePolicyRevision\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\tR\brevision\x12\x1e\n" +
 	"\bin_force\x18\x02 \x01(\bH\x00R\ainForce\x88\x01\x01\x12\x16\n" +
@@ -5332,7 +5352,8 @@ const file_postern_admin_v1_admin_proto_rawDesc = "" +
 	"\x02by\x18\x04 \x01(\tR\x02by\x123\n" +
 	"\akept_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06keptAt\x12:\n" +
 	"\vin_force_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tinForceAt\x12\x12\n" +
-	"\x04size\x18\a \x01(\x03R\x04sizeB\v\n" +
+	"\x04size\x18\a \x01(\x03R\x04size\x12@\n" +
+	"\x0erolled_back_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\frolledBackAtB\v\n" +
 	"\t_in_force\"2\n" +
 	"\x14PromotePolicyRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\tR\brevision\"3\n" +
@@ -5486,151 +5507,152 @@ var file_postern_admin_v1_admin_proto_goTypes = []any{
 	(*emptypb.Empty)(nil),               // 77: google.protobuf.Empty
 }
 var file_postern_admin_v1_admin_proto_depIdxs = []int32{
-	72, // 0: postern.admin.v1.Consumer.labels:type_name -> postern.admin.v1.Consumer.LabelsEntry
-	74, // 1: postern.admin.v1.Consumer.attributes:type_name -> google.protobuf.Struct
-	0,  // 2: postern.admin.v1.Consumer.constraints:type_name -> postern.admin.v1.Constraints
-	75, // 3: postern.admin.v1.Consumer.created_at:type_name -> google.protobuf.Timestamp
-	75, // 4: postern.admin.v1.Consumer.updated_at:type_name -> google.protobuf.Timestamp
-	1,  // 5: postern.admin.v1.CreateConsumerRequest.consumer:type_name -> postern.admin.v1.Consumer
-	1,  // 6: postern.admin.v1.ListConsumersResponse.consumers:type_name -> postern.admin.v1.Consumer
-	1,  // 7: postern.admin.v1.UpdateConsumerRequest.consumer:type_name -> postern.admin.v1.Consumer
-	76, // 8: postern.admin.v1.UpdateConsumerRequest.update_mask:type_name -> google.protobuf.FieldMask
-	75, // 9: postern.admin.v1.Credential.expires_at:type_name -> google.protobuf.Timestamp
-	0,  // 10: postern.admin.v1.Credential.constraints:type_name -> postern.admin.v1.Constraints
-	75, // 11: postern.admin.v1.Credential.revoked_at:type_name -> google.protobuf.Timestamp
-	75, // 12: postern.admin.v1.Credential.last_used_at:type_name -> google.protobuf.Timestamp
-	75, // 13: postern.admin.v1.Credential.created_at:type_name -> google.protobuf.Timestamp
-	75, // 14: postern.admin.v1.Credential.updated_at:type_name -> google.protobuf.Timestamp
-	10, // 15: postern.admin.v1.CreateKeyRequest.key:type_name -> postern.admin.v1.Credential
-	10, // 16: postern.admin.v1.CreateCredentialRequest.credential:type_name -> postern.admin.v1.Credential
-	10, // 17: postern.admin.v1.ListKeysResponse.keys:type_name -> postern.admin.v1.Credential
-	10, // 18: postern.admin.v1.ListCredentialsResponse.credentials:type_name -> postern.admin.v1.Credential
-	10, // 19: postern.admin.v1.UpdateCredentialRequest.credential:type_name -> postern.admin.v1.Credential
-	76, // 20: postern.admin.v1.UpdateCredentialRequest.update_mask:type_name -> google.protobuf.FieldMask
-	75, // 21: postern.admin.v1.RotateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 22: postern.admin.v1.RevokeCredentialResponse.credential:type_name -> postern.admin.v1.Credential
-	25, // 23: postern.admin.v1.RevokeCredentialResponse.receipt:type_name -> postern.admin.v1.Receipt
-	26, // 24: postern.admin.v1.Receipt.instances:type_name -> postern.admin.v1.Acknowledgement
-	73, // 25: postern.admin.v1.Application.labels:type_name -> postern.admin.v1.Application.LabelsEntry
-	75, // 26: postern.admin.v1.Application.created_at:type_name -> google.protobuf.Timestamp
-	75, // 27: postern.admin.v1.Application.updated_at:type_name -> google.protobuf.Timestamp
-	27, // 28: postern.admin.v1.CreateApplicationRequest.application:type_name -> postern.admin.v1.Application
-	27, // 29: postern.admin.v1.ListApplicationsResponse.applications:type_name -> postern.admin.v1.Application
-	27, // 30: postern.admin.v1.UpdateApplicationRequest.application:type_name -> postern.admin.v1.Application
-	76, // 31: postern.admin.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
-	75, // 32: postern.admin.v1.Grant.expires_at:type_name -> google.protobuf.Timestamp
-	0,  // 33: postern.admin.v1.Grant.constraints:type_name -> postern.admin.v1.Constraints
-	75, // 34: postern.admin.v1.Grant.created_at:type_name -> google.protobuf.Timestamp
-	34, // 35: postern.admin.v1.CreateGrantRequest.grant:type_name -> postern.admin.v1.Grant
-	34, // 36: postern.admin.v1.ListGrantsResponse.grants:type_name -> postern.admin.v1.Grant
-	41, // 37: postern.admin.v1.Plan.rates:type_name -> postern.admin.v1.Rate
-	42, // 38: postern.admin.v1.Plan.quotas:type_name -> postern.admin.v1.Quota
-	75, // 39: postern.admin.v1.Plan.created_at:type_name -> google.protobuf.Timestamp
-	75, // 40: postern.admin.v1.Plan.updated_at:type_name -> google.protobuf.Timestamp
-	40, // 41: postern.admin.v1.CreatePlanRequest.plan:type_name -> postern.admin.v1.Plan
-	40, // 42: postern.admin.v1.ListPlansResponse.plans:type_name -> postern.admin.v1.Plan
-	40, // 43: postern.admin.v1.UpdatePlanRequest.plan:type_name -> postern.admin.v1.Plan
-	76, // 44: postern.admin.v1.UpdatePlanRequest.update_mask:type_name -> google.protobuf.FieldMask
-	51, // 45: postern.admin.v1.ImportResponse.entries:type_name -> postern.admin.v1.ImportEntry
-	56, // 46: postern.admin.v1.ListInstancesResponse.instances:type_name -> postern.admin.v1.Instance
-	75, // 47: postern.admin.v1.Instance.started_at:type_name -> google.protobuf.Timestamp
-	75, // 48: postern.admin.v1.Instance.last_seen_at:type_name -> google.protobuf.Timestamp
-	61, // 49: postern.admin.v1.ListAuditResponse.records:type_name -> postern.admin.v1.AuditRecord
-	75, // 50: postern.admin.v1.AuditRecord.at:type_name -> google.protobuf.Timestamp
-	62, // 51: postern.admin.v1.AuditRecord.author:type_name -> postern.admin.v1.Author
-	65, // 52: postern.admin.v1.Policy.pin:type_name -> postern.admin.v1.PolicyPin
-	66, // 53: postern.admin.v1.Policy.shadow:type_name -> postern.admin.v1.PolicyShadow
-	75, // 54: postern.admin.v1.PolicyPin.at:type_name -> google.protobuf.Timestamp
-	69, // 55: postern.admin.v1.ListPolicyRevisionsResponse.revisions:type_name -> postern.admin.v1.PolicyRevision
-	75, // 56: postern.admin.v1.PolicyRevision.kept_at:type_name -> google.protobuf.Timestamp
-	75, // 57: postern.admin.v1.PolicyRevision.in_force_at:type_name -> google.protobuf.Timestamp
-	2,  // 58: postern.admin.v1.Admin.CreateConsumer:input_type -> postern.admin.v1.CreateConsumerRequest
-	3,  // 59: postern.admin.v1.Admin.GetConsumer:input_type -> postern.admin.v1.GetConsumerRequest
-	4,  // 60: postern.admin.v1.Admin.ListConsumers:input_type -> postern.admin.v1.ListConsumersRequest
-	6,  // 61: postern.admin.v1.Admin.UpdateConsumer:input_type -> postern.admin.v1.UpdateConsumerRequest
-	7,  // 62: postern.admin.v1.Admin.DeleteConsumer:input_type -> postern.admin.v1.DeleteConsumerRequest
-	8,  // 63: postern.admin.v1.Admin.DisableConsumer:input_type -> postern.admin.v1.DisableConsumerRequest
-	9,  // 64: postern.admin.v1.Admin.EnableConsumer:input_type -> postern.admin.v1.EnableConsumerRequest
-	11, // 65: postern.admin.v1.Admin.CreateKey:input_type -> postern.admin.v1.CreateKeyRequest
-	12, // 66: postern.admin.v1.Admin.CreateCredential:input_type -> postern.admin.v1.CreateCredentialRequest
-	13, // 67: postern.admin.v1.Admin.ListKeys:input_type -> postern.admin.v1.ListKeysRequest
-	15, // 68: postern.admin.v1.Admin.ListCredentials:input_type -> postern.admin.v1.ListCredentialsRequest
-	17, // 69: postern.admin.v1.Admin.GetCredential:input_type -> postern.admin.v1.GetCredentialRequest
-	18, // 70: postern.admin.v1.Admin.UpdateCredential:input_type -> postern.admin.v1.UpdateCredentialRequest
-	19, // 71: postern.admin.v1.Admin.DeleteCredential:input_type -> postern.admin.v1.DeleteCredentialRequest
-	20, // 72: postern.admin.v1.Admin.RotateKey:input_type -> postern.admin.v1.RotateKeyRequest
-	21, // 73: postern.admin.v1.Admin.RevokeCredential:input_type -> postern.admin.v1.RevokeCredentialRequest
-	23, // 74: postern.admin.v1.Admin.DisableCredential:input_type -> postern.admin.v1.DisableCredentialRequest
-	24, // 75: postern.admin.v1.Admin.EnableCredential:input_type -> postern.admin.v1.EnableCredentialRequest
-	28, // 76: postern.admin.v1.Admin.CreateApplication:input_type -> postern.admin.v1.CreateApplicationRequest
-	29, // 77: postern.admin.v1.Admin.GetApplication:input_type -> postern.admin.v1.GetApplicationRequest
-	30, // 78: postern.admin.v1.Admin.ListApplications:input_type -> postern.admin.v1.ListApplicationsRequest
-	32, // 79: postern.admin.v1.Admin.UpdateApplication:input_type -> postern.admin.v1.UpdateApplicationRequest
-	33, // 80: postern.admin.v1.Admin.DeleteApplication:input_type -> postern.admin.v1.DeleteApplicationRequest
-	35, // 81: postern.admin.v1.Admin.CreateGrant:input_type -> postern.admin.v1.CreateGrantRequest
-	36, // 82: postern.admin.v1.Admin.GetGrant:input_type -> postern.admin.v1.GetGrantRequest
-	37, // 83: postern.admin.v1.Admin.ListGrants:input_type -> postern.admin.v1.ListGrantsRequest
-	39, // 84: postern.admin.v1.Admin.DeleteGrant:input_type -> postern.admin.v1.DeleteGrantRequest
-	43, // 85: postern.admin.v1.Admin.CreatePlan:input_type -> postern.admin.v1.CreatePlanRequest
-	44, // 86: postern.admin.v1.Admin.GetPlan:input_type -> postern.admin.v1.GetPlanRequest
-	45, // 87: postern.admin.v1.Admin.ListPlans:input_type -> postern.admin.v1.ListPlansRequest
-	47, // 88: postern.admin.v1.Admin.UpdatePlan:input_type -> postern.admin.v1.UpdatePlanRequest
-	48, // 89: postern.admin.v1.Admin.DeletePlan:input_type -> postern.admin.v1.DeletePlanRequest
-	49, // 90: postern.admin.v1.Admin.Import:input_type -> postern.admin.v1.ImportRequest
-	52, // 91: postern.admin.v1.Admin.Export:input_type -> postern.admin.v1.ExportRequest
-	54, // 92: postern.admin.v1.Admin.ListInstances:input_type -> postern.admin.v1.ListInstancesRequest
-	57, // 93: postern.admin.v1.Admin.ListAudit:input_type -> postern.admin.v1.ListAuditRequest
-	59, // 94: postern.admin.v1.Admin.VerifyAudit:input_type -> postern.admin.v1.VerifyAuditRequest
-	63, // 95: postern.admin.v1.Admin.GetPolicy:input_type -> postern.admin.v1.GetPolicyRequest
-	67, // 96: postern.admin.v1.Admin.ListPolicyRevisions:input_type -> postern.admin.v1.ListPolicyRevisionsRequest
-	70, // 97: postern.admin.v1.Admin.PromotePolicy:input_type -> postern.admin.v1.PromotePolicyRequest
-	71, // 98: postern.admin.v1.Admin.RollbackPolicy:input_type -> postern.admin.v1.RollbackPolicyRequest
-	1,  // 99: postern.admin.v1.Admin.CreateConsumer:output_type -> postern.admin.v1.Consumer
-	1,  // 100: postern.admin.v1.Admin.GetConsumer:output_type -> postern.admin.v1.Consumer
-	5,  // 101: postern.admin.v1.Admin.ListConsumers:output_type -> postern.admin.v1.ListConsumersResponse
-	1,  // 102: postern.admin.v1.Admin.UpdateConsumer:output_type -> postern.admin.v1.Consumer
-	77, // 103: postern.admin.v1.Admin.DeleteConsumer:output_type -> google.protobuf.Empty
-	1,  // 104: postern.admin.v1.Admin.DisableConsumer:output_type -> postern.admin.v1.Consumer
-	1,  // 105: postern.admin.v1.Admin.EnableConsumer:output_type -> postern.admin.v1.Consumer
-	10, // 106: postern.admin.v1.Admin.CreateKey:output_type -> postern.admin.v1.Credential
-	10, // 107: postern.admin.v1.Admin.CreateCredential:output_type -> postern.admin.v1.Credential
-	14, // 108: postern.admin.v1.Admin.ListKeys:output_type -> postern.admin.v1.ListKeysResponse
-	16, // 109: postern.admin.v1.Admin.ListCredentials:output_type -> postern.admin.v1.ListCredentialsResponse
-	10, // 110: postern.admin.v1.Admin.GetCredential:output_type -> postern.admin.v1.Credential
-	10, // 111: postern.admin.v1.Admin.UpdateCredential:output_type -> postern.admin.v1.Credential
-	77, // 112: postern.admin.v1.Admin.DeleteCredential:output_type -> google.protobuf.Empty
-	10, // 113: postern.admin.v1.Admin.RotateKey:output_type -> postern.admin.v1.Credential
-	22, // 114: postern.admin.v1.Admin.RevokeCredential:output_type -> postern.admin.v1.RevokeCredentialResponse
-	10, // 115: postern.admin.v1.Admin.DisableCredential:output_type -> postern.admin.v1.Credential
-	10, // 116: postern.admin.v1.Admin.EnableCredential:output_type -> postern.admin.v1.Credential
-	27, // 117: postern.admin.v1.Admin.CreateApplication:output_type -> postern.admin.v1.Application
-	27, // 118: postern.admin.v1.Admin.GetApplication:output_type -> postern.admin.v1.Application
-	31, // 119: postern.admin.v1.Admin.ListApplications:output_type -> postern.admin.v1.ListApplicationsResponse
-	27, // 120: postern.admin.v1.Admin.UpdateApplication:output_type -> postern.admin.v1.Application
-	77, // 121: postern.admin.v1.Admin.DeleteApplication:output_type -> google.protobuf.Empty
-	34, // 122: postern.admin.v1.Admin.CreateGrant:output_type -> postern.admin.v1.Grant
-	34, // 123: postern.admin.v1.Admin.GetGrant:output_type -> postern.admin.v1.Grant
-	38, // 124: postern.admin.v1.Admin.ListGrants:output_type -> postern.admin.v1.ListGrantsResponse
-	77, // 125: postern.admin.v1.Admin.DeleteGrant:output_type -> google.protobuf.Empty
-	40, // 126: postern.admin.v1.Admin.CreatePlan:output_type -> postern.admin.v1.Plan
-	40, // 127: postern.admin.v1.Admin.GetPlan:output_type -> postern.admin.v1.Plan
-	46, // 128: postern.admin.v1.Admin.ListPlans:output_type -> postern.admin.v1.ListPlansResponse
-	40, // 129: postern.admin.v1.Admin.UpdatePlan:output_type -> postern.admin.v1.Plan
-	77, // 130: postern.admin.v1.Admin.DeletePlan:output_type -> google.protobuf.Empty
-	50, // 131: postern.admin.v1.Admin.Import:output_type -> postern.admin.v1.ImportResponse
-	53, // 132: postern.admin.v1.Admin.Export:output_type -> postern.admin.v1.ExportResponse
-	55, // 133: postern.admin.v1.Admin.ListInstances:output_type -> postern.admin.v1.ListInstancesResponse
-	58, // 134: postern.admin.v1.Admin.ListAudit:output_type -> postern.admin.v1.ListAuditResponse
-	60, // 135: postern.admin.v1.Admin.VerifyAudit:output_type -> postern.admin.v1.VerifyAuditResponse
-	64, // 136: postern.admin.v1.Admin.GetPolicy:output_type -> postern.admin.v1.Policy
-	68, // 137: postern.admin.v1.Admin.ListPolicyRevisions:output_type -> postern.admin.v1.ListPolicyRevisionsResponse
-	64, // 138: postern.admin.v1.Admin.PromotePolicy:output_type -> postern.admin.v1.Policy
-	64, // 139: postern.admin.v1.Admin.RollbackPolicy:output_type -> postern.admin.v1.Policy
-	99, // [99:140] is the sub-list for method output_type
-	58, // [58:99] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	72,  // 0: postern.admin.v1.Consumer.labels:type_name -> postern.admin.v1.Consumer.LabelsEntry
+	74,  // 1: postern.admin.v1.Consumer.attributes:type_name -> google.protobuf.Struct
+	0,   // 2: postern.admin.v1.Consumer.constraints:type_name -> postern.admin.v1.Constraints
+	75,  // 3: postern.admin.v1.Consumer.created_at:type_name -> google.protobuf.Timestamp
+	75,  // 4: postern.admin.v1.Consumer.updated_at:type_name -> google.protobuf.Timestamp
+	1,   // 5: postern.admin.v1.CreateConsumerRequest.consumer:type_name -> postern.admin.v1.Consumer
+	1,   // 6: postern.admin.v1.ListConsumersResponse.consumers:type_name -> postern.admin.v1.Consumer
+	1,   // 7: postern.admin.v1.UpdateConsumerRequest.consumer:type_name -> postern.admin.v1.Consumer
+	76,  // 8: postern.admin.v1.UpdateConsumerRequest.update_mask:type_name -> google.protobuf.FieldMask
+	75,  // 9: postern.admin.v1.Credential.expires_at:type_name -> google.protobuf.Timestamp
+	0,   // 10: postern.admin.v1.Credential.constraints:type_name -> postern.admin.v1.Constraints
+	75,  // 11: postern.admin.v1.Credential.revoked_at:type_name -> google.protobuf.Timestamp
+	75,  // 12: postern.admin.v1.Credential.last_used_at:type_name -> google.protobuf.Timestamp
+	75,  // 13: postern.admin.v1.Credential.created_at:type_name -> google.protobuf.Timestamp
+	75,  // 14: postern.admin.v1.Credential.updated_at:type_name -> google.protobuf.Timestamp
+	10,  // 15: postern.admin.v1.CreateKeyRequest.key:type_name -> postern.admin.v1.Credential
+	10,  // 16: postern.admin.v1.CreateCredentialRequest.credential:type_name -> postern.admin.v1.Credential
+	10,  // 17: postern.admin.v1.ListKeysResponse.keys:type_name -> postern.admin.v1.Credential
+	10,  // 18: postern.admin.v1.ListCredentialsResponse.credentials:type_name -> postern.admin.v1.Credential
+	10,  // 19: postern.admin.v1.UpdateCredentialRequest.credential:type_name -> postern.admin.v1.Credential
+	76,  // 20: postern.admin.v1.UpdateCredentialRequest.update_mask:type_name -> google.protobuf.FieldMask
+	75,  // 21: postern.admin.v1.RotateKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	10,  // 22: postern.admin.v1.RevokeCredentialResponse.credential:type_name -> postern.admin.v1.Credential
+	25,  // 23: postern.admin.v1.RevokeCredentialResponse.receipt:type_name -> postern.admin.v1.Receipt
+	26,  // 24: postern.admin.v1.Receipt.instances:type_name -> postern.admin.v1.Acknowledgement
+	73,  // 25: postern.admin.v1.Application.labels:type_name -> postern.admin.v1.Application.LabelsEntry
+	75,  // 26: postern.admin.v1.Application.created_at:type_name -> google.protobuf.Timestamp
+	75,  // 27: postern.admin.v1.Application.updated_at:type_name -> google.protobuf.Timestamp
+	27,  // 28: postern.admin.v1.CreateApplicationRequest.application:type_name -> postern.admin.v1.Application
+	27,  // 29: postern.admin.v1.ListApplicationsResponse.applications:type_name -> postern.admin.v1.Application
+	27,  // 30: postern.admin.v1.UpdateApplicationRequest.application:type_name -> postern.admin.v1.Application
+	76,  // 31: postern.admin.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	75,  // 32: postern.admin.v1.Grant.expires_at:type_name -> google.protobuf.Timestamp
+	0,   // 33: postern.admin.v1.Grant.constraints:type_name -> postern.admin.v1.Constraints
+	75,  // 34: postern.admin.v1.Grant.created_at:type_name -> google.protobuf.Timestamp
+	34,  // 35: postern.admin.v1.CreateGrantRequest.grant:type_name -> postern.admin.v1.Grant
+	34,  // 36: postern.admin.v1.ListGrantsResponse.grants:type_name -> postern.admin.v1.Grant
+	41,  // 37: postern.admin.v1.Plan.rates:type_name -> postern.admin.v1.Rate
+	42,  // 38: postern.admin.v1.Plan.quotas:type_name -> postern.admin.v1.Quota
+	75,  // 39: postern.admin.v1.Plan.created_at:type_name -> google.protobuf.Timestamp
+	75,  // 40: postern.admin.v1.Plan.updated_at:type_name -> google.protobuf.Timestamp
+	40,  // 41: postern.admin.v1.CreatePlanRequest.plan:type_name -> postern.admin.v1.Plan
+	40,  // 42: postern.admin.v1.ListPlansResponse.plans:type_name -> postern.admin.v1.Plan
+	40,  // 43: postern.admin.v1.UpdatePlanRequest.plan:type_name -> postern.admin.v1.Plan
+	76,  // 44: postern.admin.v1.UpdatePlanRequest.update_mask:type_name -> google.protobuf.FieldMask
+	51,  // 45: postern.admin.v1.ImportResponse.entries:type_name -> postern.admin.v1.ImportEntry
+	56,  // 46: postern.admin.v1.ListInstancesResponse.instances:type_name -> postern.admin.v1.Instance
+	75,  // 47: postern.admin.v1.Instance.started_at:type_name -> google.protobuf.Timestamp
+	75,  // 48: postern.admin.v1.Instance.last_seen_at:type_name -> google.protobuf.Timestamp
+	61,  // 49: postern.admin.v1.ListAuditResponse.records:type_name -> postern.admin.v1.AuditRecord
+	75,  // 50: postern.admin.v1.AuditRecord.at:type_name -> google.protobuf.Timestamp
+	62,  // 51: postern.admin.v1.AuditRecord.author:type_name -> postern.admin.v1.Author
+	65,  // 52: postern.admin.v1.Policy.pin:type_name -> postern.admin.v1.PolicyPin
+	66,  // 53: postern.admin.v1.Policy.shadow:type_name -> postern.admin.v1.PolicyShadow
+	75,  // 54: postern.admin.v1.PolicyPin.at:type_name -> google.protobuf.Timestamp
+	69,  // 55: postern.admin.v1.ListPolicyRevisionsResponse.revisions:type_name -> postern.admin.v1.PolicyRevision
+	75,  // 56: postern.admin.v1.PolicyRevision.kept_at:type_name -> google.protobuf.Timestamp
+	75,  // 57: postern.admin.v1.PolicyRevision.in_force_at:type_name -> google.protobuf.Timestamp
+	75,  // 58: postern.admin.v1.PolicyRevision.rolled_back_at:type_name -> google.protobuf.Timestamp
+	2,   // 59: postern.admin.v1.Admin.CreateConsumer:input_type -> postern.admin.v1.CreateConsumerRequest
+	3,   // 60: postern.admin.v1.Admin.GetConsumer:input_type -> postern.admin.v1.GetConsumerRequest
+	4,   // 61: postern.admin.v1.Admin.ListConsumers:input_type -> postern.admin.v1.ListConsumersRequest
+	6,   // 62: postern.admin.v1.Admin.UpdateConsumer:input_type -> postern.admin.v1.UpdateConsumerRequest
+	7,   // 63: postern.admin.v1.Admin.DeleteConsumer:input_type -> postern.admin.v1.DeleteConsumerRequest
+	8,   // 64: postern.admin.v1.Admin.DisableConsumer:input_type -> postern.admin.v1.DisableConsumerRequest
+	9,   // 65: postern.admin.v1.Admin.EnableConsumer:input_type -> postern.admin.v1.EnableConsumerRequest
+	11,  // 66: postern.admin.v1.Admin.CreateKey:input_type -> postern.admin.v1.CreateKeyRequest
+	12,  // 67: postern.admin.v1.Admin.CreateCredential:input_type -> postern.admin.v1.CreateCredentialRequest
+	13,  // 68: postern.admin.v1.Admin.ListKeys:input_type -> postern.admin.v1.ListKeysRequest
+	15,  // 69: postern.admin.v1.Admin.ListCredentials:input_type -> postern.admin.v1.ListCredentialsRequest
+	17,  // 70: postern.admin.v1.Admin.GetCredential:input_type -> postern.admin.v1.GetCredentialRequest
+	18,  // 71: postern.admin.v1.Admin.UpdateCredential:input_type -> postern.admin.v1.UpdateCredentialRequest
+	19,  // 72: postern.admin.v1.Admin.DeleteCredential:input_type -> postern.admin.v1.DeleteCredentialRequest
+	20,  // 73: postern.admin.v1.Admin.RotateKey:input_type -> postern.admin.v1.RotateKeyRequest
+	21,  // 74: postern.admin.v1.Admin.RevokeCredential:input_type -> postern.admin.v1.RevokeCredentialRequest
+	23,  // 75: postern.admin.v1.Admin.DisableCredential:input_type -> postern.admin.v1.DisableCredentialRequest
+	24,  // 76: postern.admin.v1.Admin.EnableCredential:input_type -> postern.admin.v1.EnableCredentialRequest
+	28,  // 77: postern.admin.v1.Admin.CreateApplication:input_type -> postern.admin.v1.CreateApplicationRequest
+	29,  // 78: postern.admin.v1.Admin.GetApplication:input_type -> postern.admin.v1.GetApplicationRequest
+	30,  // 79: postern.admin.v1.Admin.ListApplications:input_type -> postern.admin.v1.ListApplicationsRequest
+	32,  // 80: postern.admin.v1.Admin.UpdateApplication:input_type -> postern.admin.v1.UpdateApplicationRequest
+	33,  // 81: postern.admin.v1.Admin.DeleteApplication:input_type -> postern.admin.v1.DeleteApplicationRequest
+	35,  // 82: postern.admin.v1.Admin.CreateGrant:input_type -> postern.admin.v1.CreateGrantRequest
+	36,  // 83: postern.admin.v1.Admin.GetGrant:input_type -> postern.admin.v1.GetGrantRequest
+	37,  // 84: postern.admin.v1.Admin.ListGrants:input_type -> postern.admin.v1.ListGrantsRequest
+	39,  // 85: postern.admin.v1.Admin.DeleteGrant:input_type -> postern.admin.v1.DeleteGrantRequest
+	43,  // 86: postern.admin.v1.Admin.CreatePlan:input_type -> postern.admin.v1.CreatePlanRequest
+	44,  // 87: postern.admin.v1.Admin.GetPlan:input_type -> postern.admin.v1.GetPlanRequest
+	45,  // 88: postern.admin.v1.Admin.ListPlans:input_type -> postern.admin.v1.ListPlansRequest
+	47,  // 89: postern.admin.v1.Admin.UpdatePlan:input_type -> postern.admin.v1.UpdatePlanRequest
+	48,  // 90: postern.admin.v1.Admin.DeletePlan:input_type -> postern.admin.v1.DeletePlanRequest
+	49,  // 91: postern.admin.v1.Admin.Import:input_type -> postern.admin.v1.ImportRequest
+	52,  // 92: postern.admin.v1.Admin.Export:input_type -> postern.admin.v1.ExportRequest
+	54,  // 93: postern.admin.v1.Admin.ListInstances:input_type -> postern.admin.v1.ListInstancesRequest
+	57,  // 94: postern.admin.v1.Admin.ListAudit:input_type -> postern.admin.v1.ListAuditRequest
+	59,  // 95: postern.admin.v1.Admin.VerifyAudit:input_type -> postern.admin.v1.VerifyAuditRequest
+	63,  // 96: postern.admin.v1.Admin.GetPolicy:input_type -> postern.admin.v1.GetPolicyRequest
+	67,  // 97: postern.admin.v1.Admin.ListPolicyRevisions:input_type -> postern.admin.v1.ListPolicyRevisionsRequest
+	70,  // 98: postern.admin.v1.Admin.PromotePolicy:input_type -> postern.admin.v1.PromotePolicyRequest
+	71,  // 99: postern.admin.v1.Admin.RollbackPolicy:input_type -> postern.admin.v1.RollbackPolicyRequest
+	1,   // 100: postern.admin.v1.Admin.CreateConsumer:output_type -> postern.admin.v1.Consumer
+	1,   // 101: postern.admin.v1.Admin.GetConsumer:output_type -> postern.admin.v1.Consumer
+	5,   // 102: postern.admin.v1.Admin.ListConsumers:output_type -> postern.admin.v1.ListConsumersResponse
+	1,   // 103: postern.admin.v1.Admin.UpdateConsumer:output_type -> postern.admin.v1.Consumer
+	77,  // 104: postern.admin.v1.Admin.DeleteConsumer:output_type -> google.protobuf.Empty
+	1,   // 105: postern.admin.v1.Admin.DisableConsumer:output_type -> postern.admin.v1.Consumer
+	1,   // 106: postern.admin.v1.Admin.EnableConsumer:output_type -> postern.admin.v1.Consumer
+	10,  // 107: postern.admin.v1.Admin.CreateKey:output_type -> postern.admin.v1.Credential
+	10,  // 108: postern.admin.v1.Admin.CreateCredential:output_type -> postern.admin.v1.Credential
+	14,  // 109: postern.admin.v1.Admin.ListKeys:output_type -> postern.admin.v1.ListKeysResponse
+	16,  // 110: postern.admin.v1.Admin.ListCredentials:output_type -> postern.admin.v1.ListCredentialsResponse
+	10,  // 111: postern.admin.v1.Admin.GetCredential:output_type -> postern.admin.v1.Credential
+	10,  // 112: postern.admin.v1.Admin.UpdateCredential:output_type -> postern.admin.v1.Credential
+	77,  // 113: postern.admin.v1.Admin.DeleteCredential:output_type -> google.protobuf.Empty
+	10,  // 114: postern.admin.v1.Admin.RotateKey:output_type -> postern.admin.v1.Credential
+	22,  // 115: postern.admin.v1.Admin.RevokeCredential:output_type -> postern.admin.v1.RevokeCredentialResponse
+	10,  // 116: postern.admin.v1.Admin.DisableCredential:output_type -> postern.admin.v1.Credential
+	10,  // 117: postern.admin.v1.Admin.EnableCredential:output_type -> postern.admin.v1.Credential
+	27,  // 118: postern.admin.v1.Admin.CreateApplication:output_type -> postern.admin.v1.Application
+	27,  // 119: postern.admin.v1.Admin.GetApplication:output_type -> postern.admin.v1.Application
+	31,  // 120: postern.admin.v1.Admin.ListApplications:output_type -> postern.admin.v1.ListApplicationsResponse
+	27,  // 121: postern.admin.v1.Admin.UpdateApplication:output_type -> postern.admin.v1.Application
+	77,  // 122: postern.admin.v1.Admin.DeleteApplication:output_type -> google.protobuf.Empty
+	34,  // 123: postern.admin.v1.Admin.CreateGrant:output_type -> postern.admin.v1.Grant
+	34,  // 124: postern.admin.v1.Admin.GetGrant:output_type -> postern.admin.v1.Grant
+	38,  // 125: postern.admin.v1.Admin.ListGrants:output_type -> postern.admin.v1.ListGrantsResponse
+	77,  // 126: postern.admin.v1.Admin.DeleteGrant:output_type -> google.protobuf.Empty
+	40,  // 127: postern.admin.v1.Admin.CreatePlan:output_type -> postern.admin.v1.Plan
+	40,  // 128: postern.admin.v1.Admin.GetPlan:output_type -> postern.admin.v1.Plan
+	46,  // 129: postern.admin.v1.Admin.ListPlans:output_type -> postern.admin.v1.ListPlansResponse
+	40,  // 130: postern.admin.v1.Admin.UpdatePlan:output_type -> postern.admin.v1.Plan
+	77,  // 131: postern.admin.v1.Admin.DeletePlan:output_type -> google.protobuf.Empty
+	50,  // 132: postern.admin.v1.Admin.Import:output_type -> postern.admin.v1.ImportResponse
+	53,  // 133: postern.admin.v1.Admin.Export:output_type -> postern.admin.v1.ExportResponse
+	55,  // 134: postern.admin.v1.Admin.ListInstances:output_type -> postern.admin.v1.ListInstancesResponse
+	58,  // 135: postern.admin.v1.Admin.ListAudit:output_type -> postern.admin.v1.ListAuditResponse
+	60,  // 136: postern.admin.v1.Admin.VerifyAudit:output_type -> postern.admin.v1.VerifyAuditResponse
+	64,  // 137: postern.admin.v1.Admin.GetPolicy:output_type -> postern.admin.v1.Policy
+	68,  // 138: postern.admin.v1.Admin.ListPolicyRevisions:output_type -> postern.admin.v1.ListPolicyRevisionsResponse
+	64,  // 139: postern.admin.v1.Admin.PromotePolicy:output_type -> postern.admin.v1.Policy
+	64,  // 140: postern.admin.v1.Admin.RollbackPolicy:output_type -> postern.admin.v1.Policy
+	100, // [100:141] is the sub-list for method output_type
+	59,  // [59:100] is the sub-list for method input_type
+	59,  // [59:59] is the sub-list for extension type_name
+	59,  // [59:59] is the sub-list for extension extendee
+	0,   // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_postern_admin_v1_admin_proto_init() }
