@@ -27,8 +27,8 @@ func (s *Snapshot) explain(ctx context.Context, e *entrypoint, q *gate.Question)
 	d, err := s.evaluate(ctx, e, q)
 	note := func(format string, args ...any) { q.Request.Explain.Note("policy", fmt.Sprintf(format, args...)) }
 	note("%s at revision %s: %s", e.name, s.revision, outcome(&d, err))
-	if len(e.causes) > 0 {
-		note("not remembered: %s", e.causes[0])
+	for i := range e.causes {
+		note("not remembered: %s", e.causes[i])
 	}
 	for _, line := range s.trace(ctx, e, q) {
 		note("%s", line)
@@ -58,14 +58,17 @@ func (s *Snapshot) trace(ctx context.Context, e *entrypoint, q *gate.Question) [
 	if err := e.input.write(input, q); err != nil {
 		return nil
 	}
-	t := tracer{tried: map[*ast.Rule]bool{}}
+	t := tracer{compiler: s.compiler, tried: map[*ast.Rule]bool{}}
 	query := s.query(e, input.root(), q).WithQueryTracer(&t).WithIndexing(false).WithEarlyExit(false)
 	_, _ = s.run(ctx, query, explainTimeout)
 	return t.lines()
 }
 
 // tracer notes which rules were tried and which of them held.
-type tracer struct{ tried map[*ast.Rule]bool }
+type tracer struct {
+	compiler *ast.Compiler
+	tried    map[*ast.Rule]bool
+}
 
 // Enabled implements topdown.QueryTracer.
 func (*tracer) Enabled() bool { return true }
@@ -97,7 +100,7 @@ func (t *tracer) lines() []string {
 		if t.tried[rule] {
 			held = "held"
 		}
-		lines[i] = fmt.Sprintf("%s:%d: %s %s", rule.Location.File, rule.Location.Row, rule.Head.Ref(), held)
+		lines[i] = fmt.Sprintf("%s:%d: %s %s", rule.Location.File, rule.Location.Row, Authored(t.compiler, rule.Head.Ref()), held)
 	}
 	return lines
 }

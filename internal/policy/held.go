@@ -30,7 +30,7 @@ func (s *Snapshot) Held(ctx context.Context, q *gate.Question, within time.Durat
 	if err := e.input.write(input, q); err != nil {
 		return nil
 	}
-	t := tracer{tried: map[*ast.Rule]bool{}}
+	t := tracer{compiler: s.compiler, tried: map[*ast.Rule]bool{}}
 	_, _ = s.run(ctx, s.query(e, input.root(), q).WithQueryTracer(&t).WithIndexing(false).WithEarlyExit(false), within)
 	return t.held()
 }
@@ -46,7 +46,7 @@ func (t *tracer) held() []string {
 	slices.SortFunc(rules, func(a, b *ast.Rule) int { return a.Location.Compare(b.Location) })
 	names := make([]string, len(rules))
 	for i, rule := range rules {
-		names[i] = fmt.Sprintf("%s:%d %s", rule.Location.File, rule.Location.Row, rule.Head.Ref())
+		names[i] = fmt.Sprintf("%s:%d %s", rule.Location.File, rule.Location.Row, Authored(t.compiler, rule.Head.Ref()))
 	}
 	return names
 }

@@ -227,7 +227,7 @@ func TestForgetful(t *testing.T) {
 		`allow if input.attributes.request.http.headers[_] == "a"`:                                   "the whole of input.attributes.request.http.headers",
 		`allow if input.parsed_body.a`:                                                               "input.parsed_body",
 		`allow if input.attributes.source.address`:                                                   "portValue",
-		`allow if count(input) > 1`:                                                                  "input.attributes",
+		`allow if count(input) > 1`:                                                                  "all of input",
 	} {
 		reasons := rules(t, rule).Forgetful()
 		if got := reasons[entrypoint]; want == "" && got != "" || !strings.Contains(got, want) {
@@ -243,6 +243,7 @@ func TestUnremembered(t *testing.T) {
 	want := []policy.Unremembered{
 		{File: "authz.rego", Row: 6, Text: "it calls time.now_ns, which may answer differently each time"},
 		{File: "authz.rego", Row: 7, Text: "it reads input.attributes.request.http.id, with all of what holds it, and that differs with nearly every request"},
+		{File: "authz.rego", Row: 9, Text: "it reads the whole of input.attributes.request.http.headers, which differs with nearly every request"},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("got %v", got)
@@ -258,6 +259,35 @@ func TestUnremembered(t *testing.T) {
 	}
 	if more := s.Unremembered("no/such"); more != nil {
 		t.Errorf("got %v", more)
+	}
+}
+
+// Every line that makes it so is told of, in order, however the rules are walked.
+func TestUnrememberedTellsOfEveryLine(t *testing.T) {
+	text := "allow if {\n\twalk(input, [_, \"x\"])\n}\nallow if f(input)\nallow if {\n\tg with input as {\"a\": input.attributes.request.http.id}\n}\n" +
+		"allow if input.attributes.request.http.id == \"a\"\nallow if input.attributes.request.http.id == \"b\"\n" +
+		"allow if time.now_ns() > 1\nallow if time.now_ns() > 2\nf(x) if x.a\ng if input.a"
+	var first []policy.Unremembered
+	for range 5 {
+		got := rules(t, text).Unremembered(entrypoint)
+		var rows []int
+		for _, cause := range got {
+			rows = append(rows, cause.Row)
+		}
+		if want := []int{6, 8, 10, 12, 13, 14, 15}; !slices.Equal(slices.Compact(rows), want) {
+			t.Fatalf("lines %v, want %v: %v", rows, want, got)
+		}
+		for _, cause := range got[:2] {
+			if !strings.Contains(cause.Text, "reads all of input") {
+				t.Errorf("got %s", cause)
+			}
+		}
+		if first == nil {
+			first = got
+		}
+		if !slices.Equal(first, got) {
+			t.Errorf("got %v, and before %v", got, first)
+		}
 	}
 }
 

@@ -155,7 +155,7 @@ func (s *Snapshot) Forgetful() map[string]string {
 	reasons := map[string]string{}
 	for name := range s.entrypoints {
 		if causes := s.Unremembered(name); len(causes) > 0 {
-			reasons[name] = causes[0].String()
+			reasons[name] = onOneLine(causes)
 		}
 	}
 	return reasons

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,20 +42,57 @@ func (s *Snapshot) Unremembered(entrypoint string) []Unremembered {
 	return slices.Clone(e.causes)
 }
 
-// causesOf lists what keeps decisions from being a function of steady things.
+// mostJoined bounds what a log line says of one entry point.
+const mostJoined = 20
+
+// onOneLine is all of them on one line.
+func onOneLine(causes []Unremembered) string {
+	var all []string
+	for i := range causes[:min(len(causes), mostJoined)] {
+		all = append(all, causes[i].String())
+	}
+	if more := len(causes) - mostJoined; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more, which policy lint tells", more))
+	}
+	return strings.Join(all, " | ")
+}
+
+// causesOf lists what keeps decisions from being a function of steady things:
+// every place once, in the order of files and lines, whichever way the rules
+// were walked.
 func causesOf(s *survey, input *part) []Unremembered {
 	var causes []Unremembered
 	for _, call := range s.unsteady {
 		causes = append(causes, caused(call.at, "it calls "+call.name+", which may answer differently each time", insteadOfCalling(call.name)))
 	}
-	causes = append(causes, input.varies("input", nil)...)
-	slices.SortStableFunc(causes, func(a, b Unremembered) int {
-		if by := strings.Compare(a.File, b.File); by != 0 {
-			return by
+	if len(input.varies("input", nil)) > 0 {
+		for _, place := range s.places {
+			causes = append(causes, place.causes(input.field)...)
 		}
-		return a.Row - b.Row
-	})
-	return causes
+	}
+	slices.SortFunc(causes, Unremembered.compare)
+	return slices.Compact(causes)
+}
+
+func (u Unremembered) compare(v Unremembered) int {
+	return cmp.Or(strings.Compare(u.File, v.File), u.Row-v.Row, strings.Compare(u.Text, v.Text))
+}
+
+// causes are what this place alone reads that differs with nearly every request.
+func (p placed) causes(input *field) []Unremembered {
+	var alone reads
+	if p.touched {
+		alone.touch(p.path, p.at)
+	} else {
+		alone.read(p.path, p.at)
+	}
+	if alone.whole {
+		return []Unremembered{caused(p.at, "it reads all of input, and parts of that differ with nearly every request",
+			"read what it needs of input by constant names, also where it is given to a function")}
+	}
+	alone.settle()
+	selected := selectParts(input, &alone)
+	return selected.varies("input", nil)
 }
 
 func caused(at *ast.Location, text, hint string) Unremembered {
@@ -95,11 +133,13 @@ func (p *part) caused(at string, above *part) Unremembered {
 	return caused(p.reads.at, "it reads "+at+", which differs with nearly every request", insteadOfReading(at))
 }
 
+const insteadOfTime = "let the end of the credential's life (expires_at) decide on time, or keep such rules to an entry point of their own, for the routes that need it"
+
 // insteadOfCalling says what to write in place of a builtin.
 func insteadOfCalling(name string) string {
 	switch {
 	case name == "time.now_ns":
-		return "let a constraint of the credential (hours, expiry) decide on time, or keep such rules to an entry point of their own"
+		return insteadOfTime
 	case strings.HasPrefix(name, "io.jwt."):
 		return "read input.identity.claims: the token was proven before policy is asked"
 	case strings.HasPrefix(name, "crypto.x509."):
@@ -118,7 +158,7 @@ func insteadOfReading(path string) string {
 	case strings.HasSuffix(path, ".portValue"):
 		return "read the address beside it alone"
 	case strings.HasSuffix(path, ".time"):
-		return "let a constraint of the credential (hours, expiry) decide on time, or keep such rules to an entry point of their own"
+		return insteadOfTime
 	case strings.HasSuffix(strings.ToLower(path), "body"):
 		return "keep such rules to an entry point of their own, for the routes that need it"
 	}
