@@ -39,6 +39,7 @@
 //	1      cache                   Ristretto made safe
 //	1      canon                   the one reading of path, host and client address
 //	1      strictyaml              YAML with every error, file and line
+//	1      stamp                   whether a file is certainly as it was
 //	1      claims                  strict JSON, and the claims in it
 //	0      access                  the words
 //

@@ -20,6 +20,7 @@ var floors = map[string]int{
 	"internal/cache":                          1,
 	"internal/canon":                          1,
 	"internal/strictyaml":                     1,
+	"internal/stamp":                          1,
 	"internal/claims":                         1,
 	"internal/consumer":                       1,
 	"internal/consumer/certname":              1,
