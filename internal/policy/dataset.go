@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/postern-authz/postern/internal/stamp"
 )
 
 // maxDataBytes bounds all files of data together, and maxYAMLBytes each that is
@@ -47,15 +48,10 @@ type dataset struct {
 	readAt time.Time
 }
 
-// racy is how old a change must be for its time to tell it from the next one:
-// clocks of file systems tick slowly, and two changes may have one time.
-const racy = 2 * time.Second
-
 // sameFile reports whether a file is certainly as it was, by what the file
 // system says alone.
 func (d *dataset) sameFile(info fs.FileInfo) bool {
-	return os.SameFile(d.info, info) && d.info.Size() == info.Size() && d.info.ModTime().Equal(info.ModTime()) &&
-		d.readAt.Sub(info.ModTime()) > racy
+	return stamp.Of(d.info).Unchanged(d.readAt, stamp.Of(info))
 }
 
 // readDataset completes next, a file of data of at most so many bytes. What last

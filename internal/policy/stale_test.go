@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postern-authz/postern/internal/policy"
 )
@@ -28,5 +29,42 @@ func TestWhatOthersOwnIsAskedAtEachReload(t *testing.T) {
 	o.Last, o.Bundles = last, claiming("x", "postern/authz")
 	if _, err := policy.Compile(t.Context(), o); err == nil || !strings.Contains(err.Error(), `which is a root of bundle main`) {
 		t.Errorf("a package of the directory below a root of the bundle: %v", err)
+	}
+}
+
+// TestAChangeThatHidesItsTimeIsSeen: who writes in place may set back the time of
+// modification, and the size is the same.
+func TestAChangeThatHidesItsTimeIsSeen(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "owners.json")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, time.Unix(1, 0), time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(`{"mobile": true}`)
+	o := policy.Options{
+		Embedded: files(module("allow if data.owners[input.consumer.name]")), Entrypoints: []string{entrypoint}, Timeout: time.Minute,
+		Data: []policy.DataFiles{{Pattern: file, At: []string{"owners"}}},
+	}
+	last, err := policy.Compile(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !decide(t, last, question()).Allowed {
+		t.Fatal("an owner is denied")
+	}
+	write(`{"others": true}`)
+	o.Last = last
+	next, err := policy.Compile(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if decide(t, next, question()).Allowed {
+		t.Error("one who is no owner any more is allowed")
 	}
 }
