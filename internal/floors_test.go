@@ -19,6 +19,7 @@ var floors = map[string]int{
 	"internal/gate":                           1,
 	"internal/cache":                          1,
 	"internal/canon":                          1,
+	"internal/redact":                         1,
 	"internal/strictyaml":                     1,
 	"internal/stamp":                          1,
 	"internal/claims":                         1,

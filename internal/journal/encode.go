@@ -159,7 +159,7 @@ func (e *encoder) object(o ast.Object, r *rule, do int, secret bool) {
 // name writes a member's name; in what clients name themselves it may hold
 // anything.
 func (e *encoder) name(name string) {
-	if len(e.path) > 2 {
+	if len(e.path) > 2 || len(e.path) == 2 && (e.path[0] == "parsed_query" || e.path[0] == "parsed_body") {
 		if safe := e.names.withoutSecrets(name, e.secrets); safe != name {
 			last := len(e.path) - 1
 			e.path = e.path[:last]
@@ -176,16 +176,14 @@ func (e *encoder) name(name string) {
 // by its name.
 func (e *encoder) standsForSecret(name string) bool {
 	switch {
-	case len(e.path) < 2, e.path[0] == "route" && len(e.path) < 3:
+	case e.path[0] == "parsed_query" || e.path[0] == "parsed_body":
+		return len(e.path) > 1 && e.names.query(name)
+	case len(e.path) < 3: // these are policy's own names
 		return false
-	case e.path[0] == "parsed_query":
-		return e.names.query(name)
 	case len(e.path) == 5 && e.path[3] == "headers":
 		return e.names.header(name)
-	case e.path[0] == "consumer" || e.path[0] == "credential":
-		return len(e.path) > 2 && secretName(name)
 	}
-	return secretName(name)
+	return e.names.query(name)
 }
 
 func (e *encoder) list(list *ast.Array, do int, secret bool) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -165,7 +166,8 @@ func TestRecord(t *testing.T) {
 func TestSecretsNeverShow(t *testing.T) {
 	const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl-canary"
 	basic := base64.StdEncoding.EncodeToString([]byte("user:canary-password"))
-	canaries := []string{"canary", basic, jwt[:30], "Y2FuYXJ5"}
+	ownKey := "postern_default_" + strings.Repeat("k3Y", 20) + "x"
+	canaries := []string{"canary", basic, jwt[:30], "Y2FuYXJ5", "k3Yk3Y"}
 	s := compiled(t, strings.ReplaceAll(rules, `"reader" in input.identity.roles`, `some _, v in input.attributes.request.http.headers
 	v != input.parsed_body.x`))
 	for _, whole := range []bool{true, false} {
@@ -203,6 +205,29 @@ func TestSecretsNeverShow(t *testing.T) {
 				r.Body, r.Headers = []byte(`{"x":{"password":"canary-body"}}`), headers("content-type", "application/json")
 			},
 			func(r *access.Request) {
+				r.Query = "redirect_uri=https%3A%2F%2Fapp%2Fcb%3Faccess_token%3Dcanary-r1&next=%252Fa%253Fpwd%253Dcanary-r2"
+				r.Path, r.RawPath = "/cb", "/cb?"+r.Query
+				r.Headers = headers("referer", "https://x"+r.RawPath, "x-note", "canary-r1", "x-forwarded-uri", r.RawPath)
+			},
+			func(r *access.Request) {
+				r.Path = "/login;token=canary-p1/x;jsessionid=canary-p2"
+				r.RawPath, r.Query = r.Path, ""
+				r.Headers = headers("x-note", "canary-p1 and canary-p2")
+			},
+			func(r *access.Request) {
+				r.Headers = nil
+				for i, name := range strings.Fields("X-Pwd X-Otp X-Auth X-Pass X-Pin X-Saml Ticket X-Sid X-Csrf X-Client-Cert-Pem X-Refresh X-Userpass xApiKey") {
+					r.Headers = append(r.Headers, headers(name, fmt.Sprintf("canary-h%d", i))...)
+				}
+			},
+			func(r *access.Request) {
+				r.Headers = headers("forwarded", "for=1.2.3.4;secret=canary-f", "x-json", `{"a": {"password":"canary-j"}}`, "x-line", "https://u:canary@x/")
+			},
+			func(r *access.Request) {
+				r.Query = url.QueryEscape(jwt) + "&" + ownKey
+				r.Path, r.RawPath = "/x/"+ownKey+"/y", "/x/"+ownKey+"/y?"+r.Query
+			},
+			func(r *access.Request) {
 				r.Metadata = func() map[string]any {
 					return map[string]any{"metadataContext": map[string]any{"filterMetadata": map[string]any{"id_token": "canary-m"}}}
 				}
@@ -216,7 +241,7 @@ func TestSecretsNeverShow(t *testing.T) {
 		}
 		j.Close()
 		records, problems := read(t, directory)
-		if len(records) != 13 || len(problems) > 0 {
+		if len(records) != 18 || len(problems) > 0 {
 			t.Fatalf("%d records, %v", len(records), problems)
 		}
 		files, _ := journal.Files(directory)
@@ -239,6 +264,23 @@ func TestSecretsNeverShow(t *testing.T) {
 		}) {
 			t.Errorf("a record does not name what is redacted: %v, %v", all, err)
 		}
+	}
+}
+
+// TestClientsWriteNoEnvelope has a client send words of the envelope as its key.
+func TestClientsWriteNoEnvelope(t *testing.T) {
+	s := compiled(t, rules)
+	j, directory, _, _ := kept(t)
+	q := question(0, func(q *gate.Question) {
+		q.Request.Headers = append(q.Request.Headers, headers("x-api-key", "allowed", "x-token", "2026", "x-pin", "orders", "x-otp", "postern")...)
+	})
+	if _, err := j.Policy(s, s, nil, nil).Decide(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+	records, problems := read(t, directory)
+	if r := records["d-0"]; len(problems) > 0 || r.Outcome.String() != journal.Allowed || !r.Time().Equal(q.Request.Time) || r.Route.String() != "orders" || r.Entrypoint.String() != entrypoint {
+		t.Errorf("%+v, %v", r, problems)
 	}
 }
 

@@ -38,7 +38,7 @@ func (j *Journal) record(n *note) (held, []byte) {
 		h.whole = false
 		input, omitted, err = n.source.inputs.Input(q, false)
 	}
-	e := &encoder{bytes: make([]byte, 0, 2048), names: n.source.names, secrets: n.source.names.secretsOf(q.Request), key: j.key, omitted: omitted}
+	e := &encoder{bytes: make([]byte, 0, 2048), names: n.source.names, secrets: n.source.names.secretsOf(q), key: j.key, omitted: omitted}
 	j.envelope(e, n)
 	if err == nil {
 		from := len(e.bytes)
@@ -80,27 +80,30 @@ func withLists(e *encoder, at int) []byte {
 // comma.
 func (j *Journal) envelope(e *encoder, n *note) {
 	q := n.question
-	field := func(name, value string) {
+	// What clients can't write stands as it is: no word of theirs may take a part
+	// of it out.
+	own := func(name, value string) {
 		if value == "" {
 			return
 		}
 		e.bytes = append(append(append(e.bytes, `,"`...), name...), `":`...)
-		e.quote(strings.ToValidUTF8(e.names.withoutSecrets(value, e.secrets), "\ufffd"))
+		e.quote(strings.ToValidUTF8(value, "\ufffd"))
 	}
+	field := func(name, value string) { own(name, e.names.withoutSecrets(value, e.secrets)) }
 	at := q.Request.Time
 	if at.IsZero() {
 		at = j.deps.Now()
 	}
 	field("id", q.DecisionID)
-	field("time", at.UTC().Format(time.RFC3339Nano))
-	field("entrypoint", q.Entrypoint)
-	field("revision", n.source.inputs.Revision())
-	field("route", j.ruled(q.Route, "route", "name"))
+	own("time", at.UTC().Format(time.RFC3339Nano))
+	own("entrypoint", q.Entrypoint)
+	own("revision", n.source.inputs.Revision())
+	own("route", j.ruled(q.Route, "route", "name"))
 	if !q.Identity.Anonymous() {
 		field("consumer", j.ruled(q.Identity.Consumer.Name, "consumer", "name"))
 	}
 	outcome, status := OutcomeOf(&n.decision, n.err)
-	field("outcome", outcome)
+	own("outcome", outcome)
 	e.bytes = append(e.bytes, `,"status":`...)
 	e.bytes = strconv.AppendInt(e.bytes, int64(status), 10)
 	if n.err != nil {
@@ -108,7 +111,7 @@ func (j *Journal) envelope(e *encoder, n *note) {
 		field("error", text[:min(len(text), 300)])
 		return
 	}
-	field("answer", AnswerOf(j.key, &n.decision))
+	own("answer", AnswerOf(j.key, &n.decision))
 }
 
 // ruled is a value of the envelope, as the input holds it.

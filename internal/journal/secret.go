@@ -6,47 +6,31 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/postern-authz/postern/internal/access"
-	"github.com/postern-authz/postern/internal/consumer"
+	"github.com/postern-authz/postern/internal/gate"
+	"github.com/postern-authz/postern/internal/redact"
 )
 
 // redacted stands in place of what may be a credential.
-const redacted = "[redacted]"
+const redacted = redact.Mark
 
-// shortest is the length below which a word is no credential.
-const shortest = 4
-
-// secretHeaders may hold credentials whatever is configured.
-var secretHeaders = []string{
-	"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "apikey", "x-forwarded-client-cert",
-	"x-client-cert", "ssl-client-cert", "x-ssl-cert", "x-ssl-client-cert", "x-forwarded-tls-client-cert",
-	"x-forwarded-tls-client-cert-info", "client-cert", "client-cert-chain", "signature", "signature-input",
-	"x-amz-security-token", "x-goog-iap-jwt-assertion", "x-jwt-assertion",
-}
-
-// secretWords make a name one of a credential, wherever it stands; secretNames
-// are whole names that do, secretParameters do so in a query.
-var (
-	secretWords      = []string{"token", "secret", "passw", "passphrase", "credential", "signature", "authorization", "cookie", "certificate", "assertion", "jwt", "sessionid", "session_id", "session-id"}
-	secretNames      = []string{"sid", "session", "session_state", "pwd", "pin", "otp", "cert", "nonce"}
-	secretParameters = []string{"sig", "code", "auth", "hmac", "samlresponse", "samlrequest", "state", "ticket"}
+// shortest is the length below which a word is no credential, maxNames how many
+// names are remembered.
+const (
+	shortest = 4
+	maxNames = 4096
 )
 
-func secretName(name string) bool {
-	name = strings.ToLower(name)
-	return strings.HasSuffix(name, "key") || slices.Contains(secretNames, name) ||
-		slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) })
-}
-
-// names say where credentials stand by configuration.
+// names say under which names credentials stand: those of the configuration,
+// and those that are named like one. They are asked by one goroutine.
 type names struct {
 	headers map[string]bool
 	queries map[string]bool
+	known   map[string]bool
 }
 
 func namesOf(headers, queries []string) *names {
-	n := &names{headers: map[string]bool{}, queries: map[string]bool{}}
-	for _, name := range append(slices.Clone(secretHeaders), headers...) {
+	n := &names{headers: map[string]bool{}, queries: map[string]bool{}, known: map[string]bool{}}
+	for _, name := range headers {
 		n.headers[strings.ToLower(name)] = true
 	}
 	for _, name := range queries {
@@ -55,35 +39,52 @@ func namesOf(headers, queries []string) *names {
 	return n
 }
 
-func (n *names) header(name string) bool { return n.headers[strings.ToLower(name)] || secretName(name) }
-
-func (n *names) query(name string) bool {
-	lower := strings.ToLower(name)
-	return n.queries[lower] || slices.Contains(secretParameters, lower) || secretName(lower)
+// named is the one rule for names.
+func (n *names) named(name string) bool {
+	is, known := n.known[name]
+	if !known {
+		is = redact.Name(name)
+		if len(n.known) < maxNames && len(name) < 100 {
+			n.known[strings.Clone(name)] = is
+		}
+	}
+	return is
 }
 
-// secretsOf are the words of a request that may be credentials, to be taken out
+func (n *names) header(name string) bool { return n.named(name) || n.headers[strings.ToLower(name)] }
+
+func (n *names) query(name string) bool {
+	return n.named(name) || n.queries[strings.ToLower(redact.Decoded(name))]
+}
+
+// secretsOf are the words of a question that may be credentials, to be taken out
 // wherever else they stand. The longest come first.
-func (n *names) secretsOf(r *access.Request) []string {
+func (n *names) secretsOf(q *gate.Question) []string {
+	known := map[string]bool{}
 	var all []string
 	add := func(text string) {
-		if len(text) >= shortest && !slices.Contains(all, text) {
-			all = append(all, text)
-		}
-	}
-	for _, h := range r.Headers {
-		if n.header(h.Name) {
-			ofHeader(h.Value, add)
-		}
-	}
-	eachParameter(r.Query, func(name, value string) {
-		if n.query(name) {
-			add(value)
-			if plain, err := url.QueryUnescape(value); err == nil {
-				add(plain)
+		for _, one := range []string{text, redact.Decoded(text), url.QueryEscape(text), url.PathEscape(text)} {
+			if len(one) >= shortest && one != redacted && !known[one] {
+				known[one] = true
+				all = append(all, one)
 			}
 		}
-	})
+	}
+	search := &redact.Names{Secret: n.query, Found: add}
+	for _, h := range q.Request.Headers {
+		if n.header(h.Name) {
+			ofHeader(h.Value, add)
+		} else {
+			search.Text(h.Value)
+		}
+	}
+	for _, p := range q.Params {
+		if n.query(p.Name) {
+			add(p.Value)
+		}
+	}
+	search.Text(q.Request.RawPath)
+	search.Text("?" + q.Request.Query)
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
 	return all
 }
@@ -113,80 +114,21 @@ func ofHeader(value string, add func(string)) {
 	}
 }
 
-// eachParameter goes through a raw query. Names are given decoded where that
-// can be done.
-func eachParameter(query string, each func(name, value string)) {
-	for _, one := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
-		name, value, _ := strings.Cut(one, "=")
-		each(decoded(name), value)
-	}
-}
-
-func decoded(name string) string {
-	if plain, err := url.QueryUnescape(name); err == nil {
-		return plain
-	}
-	return name
-}
-
-// target takes the credentials out of the query of a path or URL.
-func (n *names) target(text string) string {
-	path, query, found := strings.Cut(text, "?")
-	if !found {
-		return text
-	}
-	out := append(make([]byte, 0, len(text)+len(redacted)), path...)
-	out = append(out, '?')
-	for {
-		end := strings.IndexAny(query, "&;#")
-		one := query
-		if end >= 0 {
-			one = query[:end]
-		}
-		name, value, _ := strings.Cut(one, "=")
-		if value != "" && n.query(decoded(name)) {
-			one = name + "=" + redacted
-		}
-		out = append(out, one...)
-		if end < 0 {
-			return string(out)
-		}
-		out = append(out, query[end])
-		query = query[end+1:]
-	}
-}
-
-// withoutSecrets takes the words of credentials out of a text, and everything
-// with the form of a token or of a key that Postern makes.
+// withoutSecrets takes out of a text what stands under the name of a credential
+// or has the form of one, and the words of credentials.
 func (n *names) withoutSecrets(text string, secrets []string) string {
-	if strings.IndexByte(text, '?') >= 0 {
-		text = n.target(text)
-	}
+	text = (&redact.Names{Secret: n.query}).Text(text)
 	for _, secret := range secrets {
 		if strings.Contains(text, secret) {
 			text = strings.ReplaceAll(text, secret, redacted)
 		}
 	}
-	if strings.Contains(text, "eyJ") || holdsKey(text) {
+	if len(secrets) == 0 || strings.IndexByte(text, '%') < 0 {
+		return text
+	}
+	decoded := redact.Decoded(text)
+	if slices.ContainsFunc(secrets, func(secret string) bool { return strings.Contains(decoded, secret) }) {
 		return redacted
 	}
 	return text
-}
-
-// holdsKey reports whether a word of a text has the form of a key.
-func holdsKey(text string) bool {
-	from := 0
-	for i := 0; i <= len(text); i++ {
-		if i == len(text) || !isWord(text[i]) {
-			if i-from > 24 && consumer.LooksLikeKey(text[from:i]) {
-				return true
-			}
-			from = i + 1
-		}
-	}
-	return false
-}
-
-func isWord(c byte) bool {
-	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }

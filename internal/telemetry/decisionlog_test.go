@@ -38,6 +38,30 @@ func TestDecisionLine(t *testing.T) {
 	}
 }
 
+func TestDecisionLineHoldsNoCredential(t *testing.T) {
+	key := "postern_default_" + strings.Repeat("k3Y", 20) + "x"
+	const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2ln"
+	for path, want := range map[string]string{
+		"/x/" + key + "/y":                        "/x/[redacted]/y",
+		"/x/" + jwt:                               "/x/[redacted]",
+		"/x/" + jwt[:1] + "%79" + jwt[2:]:         "/x/[redacted]",
+		"/login;token=canary/x;jsessionid=canary": "/login;token=[redacted]/x;jsessionid=[redacted]",
+		"/login%3Btoken%3Dcanary":                 "/[redacted]",
+		"/orders/7;v=1":                           "/orders/7;v=1",
+	} {
+		tel, out := open(t, Options{})
+		req := request()
+		req.Path, req.ID = path, key
+		v := denial()
+		v.Reason.Detail, v.Warnings = "token: canary", []string{"header x: Bearer " + jwt}
+		tel.Recorder().Record(req, v, 0)
+		shutdown(t, tel)
+		if s := out.String(); !strings.Contains(s, `"path":"`+want+`"`) || strings.Contains(s, "k3Yk3Y") || strings.Contains(s, "eyJ") || strings.Contains(s, "canary") {
+			t.Errorf("%s: %s", path, s)
+		}
+	}
+}
+
 func TestFaultIsAnErrorAndBareRequestsAreNoTrouble(t *testing.T) {
 	tel, out := open(t, Options{})
 	v := access.Fault("store: connection refused")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/redact"
 )
 
 // The longest that a part of a decision line may be, in bytes.
@@ -57,7 +58,7 @@ func newLine(req *access.Request, v *access.Verdict, took time.Duration) line {
 func (l *line) write(logger *slog.Logger) {
 	for _, warning := range l.warnings {
 		logger.LogAttrs(context.Background(), slog.LevelWarn, "policy asked for what it does not get",
-			slog.String("decision_id", cut(l.decision, maxName)), slog.String("detail", cut(warning, maxDetail)))
+			slog.String("decision_id", cut(l.decision, maxName)), slog.String("detail", safe(warning, maxDetail)))
 	}
 	level, message := slog.LevelInfo, "request denied"
 	switch {
@@ -70,19 +71,22 @@ func (l *line) write(logger *slog.Logger) {
 	}
 	attributes := []slog.Attr{
 		slog.String("decision_id", cut(l.decision, maxName)), slog.String("outcome", l.outcome.String()),
-		slog.String("code", string(l.code)), slog.Int("status", l.status), slog.String("detail", cut(l.detail, maxDetail)),
+		slog.String("code", string(l.code)), slog.Int("status", l.status), slog.String("detail", safe(l.detail, maxDetail)),
 		slog.String("door", string(l.door)), slog.String("route", cut(l.route, maxName)),
-		slog.String("method", cut(l.method, maxName)), slog.String("host", cut(l.host, maxName)),
-		slog.String("path", cut(l.path, maxPath)), slog.String("client", address(l.client)),
+		slog.String("method", safe(l.method, maxName)), slog.String("host", safe(l.host, maxName)),
+		slog.String("path", safe(l.path, maxPath)), slog.String("client", address(l.client)),
 		slog.String("consumer", cut(l.consumer, maxName)), slog.String("credential", cut(l.credential, maxName)),
 		slog.String("revision", cut(l.revision, maxName)), slog.Int64("took_us", l.took.Microseconds()),
-		slog.String("request_id", cut(l.request, maxName)),
+		slog.String("request_id", safe(l.request, maxName)),
 	}
 	if l.dryRun {
 		attributes = append(attributes, slog.Bool("dry_run", true))
 	}
 	logger.LogAttrs(context.Background(), level, message, attributes...)
 }
+
+// safe is what clients write, without what may be a credential of theirs.
+func safe(text string, length int) string { return cut(redact.Text(text), length) }
 
 // address is empty where the peer had none: a Unix socket.
 func address(a netip.Addr) string {
