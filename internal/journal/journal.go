@@ -49,8 +49,8 @@ type Deps struct {
 	Now    func() time.Time
 }
 
-// The bounds of what waits to be written. A question is kept with its body until
-// then.
+// The bounds of what waits to be written, in number and bytes. A question is kept
+// with its request until then.
 const (
 	queueLength  = 8192
 	maxWaiting   = 32 << 20
@@ -120,8 +120,8 @@ func writable(directory string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// Close writes what waits, and ends. A disk that does not answer is not waited
-// for longer than 5 s. A nil Journal is closed.
+// Close writes what waits, and ends. It takes 5 s at most, as on a disk that does
+// not answer; what waits then is dropped and counted. A nil Journal is closed.
 func (j *Journal) Close() {
 	if j == nil {
 		return
@@ -132,8 +132,9 @@ func (j *Journal) Close() {
 	})
 	select {
 	case <-j.done:
+		j.lose()
 	case <-time.After(closeTimeout):
-		j.deps.Logger.Error("the journal's disk does not answer; its last records are lost", "directory", j.config.Directory)
+		j.deps.Logger.Error("the journal's last records could not be written in time and are lost", "directory", j.config.Directory, "lost", j.lose())
 	}
 }
 
@@ -154,9 +155,26 @@ type noted struct {
 func (n *noted) Decide(ctx context.Context, q *gate.Question) (access.Decision, error) {
 	d, err := n.inner.Decide(ctx, q)
 	if n.journal.samples(q) {
-		n.journal.take(&note{source: n.source, question: q, decision: d, err: err, weight: int64(len(q.Request.Body))})
+		n.journal.take(&note{source: n.source, question: q, decision: d, err: err, weight: weightOf(q)})
 	}
 	return d, err
+}
+
+// weightOf is about how many bytes a question holds on to: its request, and what
+// is made of it by then.
+func weightOf(q *gate.Question) int64 {
+	r := q.Request
+	n := 1024 + len(r.Body) + 2*(len(r.Path)+len(r.RawPath)+len(r.Query)) + len(r.Source.Certificate)
+	for i := range r.Headers {
+		n += 32 + len(r.Headers[i].Name) + len(r.Headers[i].Value)
+	}
+	for name, value := range r.Extensions {
+		n += 64 + len(name) + len(value)
+	}
+	for i := range q.Params {
+		n += 32 + len(q.Params[i].Name) + len(q.Params[i].Value)
+	}
+	return int64(n)
 }
 
 // samples chooses by the decision's id, so that one is chosen or not wherever
@@ -180,16 +198,38 @@ func (j *Journal) samples(q *gate.Question) bool {
 
 // take lets a note wait, or drops it: a request never waits.
 func (j *Journal) take(n *note) {
-	if j.closed.Load() || j.waiting.Load()+n.weight > maxWaiting {
-		j.deps.Counts.Dropped.Add(1)
+	if j.waiting.Add(n.weight) > maxWaiting || j.closed.Load() {
+		j.drop(n)
 		return
 	}
-	j.waiting.Add(n.weight)
 	select {
 	case j.queue <- n:
 	default:
-		j.waiting.Add(-n.weight)
-		j.deps.Counts.Dropped.Add(1)
+		j.drop(n)
+		return
+	}
+	select {
+	case <-j.done: // nobody is left to write it
+		j.lose()
+	default:
+	}
+}
+
+func (j *Journal) drop(n *note) {
+	j.waiting.Add(-n.weight)
+	j.deps.Counts.Dropped.Add(1)
+}
+
+// lose drops what waits, and says how much that was.
+func (j *Journal) lose() (lost int) {
+	for {
+		select {
+		case n := <-j.queue:
+			j.drop(n)
+			lost++
+		default:
+			return lost
+		}
 	}
 }
 
