@@ -4,57 +4,60 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
+
+	"github.com/postern-authz/postern/internal/stamp"
 )
 
 // reader reads a bundle from an archive or a folder, whenever it may have
 // changed.
 type reader struct {
 	config Config
-	// seen is what the files looked like when they were read.
-	seen [sha256.Size]byte
+	now    func() time.Time
+	// seen are the files as they looked when they were read, at readAt; nil: they
+	// are read whatever they look like.
+	seen   []entry
+	readAt time.Time
 	// wrong is why what was read then is no bundle, nil: it is one.
 	wrong error
 }
 
-// fetch tells nothing new as long as names, sizes and times are the same.
+// fetch tells nothing new as long as the files are certainly as they were.
 func (r *reader) fetch() (content, error) {
+	began := r.now()
 	files, err := r.files()
 	if err != nil {
 		return content{}, err
 	}
-	look := fingerprint(files)
-	if look == r.seen {
+	if r.unchanged(files) {
 		return content{unchanged: true}, r.wrong
 	}
 	raw, err := r.read(files)
 	if err != nil {
 		return content{}, err
 	}
-	r.seen, r.wrong = look, nil
+	r.seen, r.readAt, r.wrong = files, began, nil
 	return content{raw: raw}, nil
 }
 
 // entry is one file of a bundle; its name is empty where it is the archive.
 type entry struct {
 	name, path string
-	info       fs.FileInfo
+	look       stamp.Stamp
 }
 
-func fingerprint(files []entry) (sum [sha256.Size]byte) {
-	digest := sha256.New()
-	for _, f := range files {
-		_, _ = fmt.Fprintf(digest, "%q %d %d\n", f.name, f.info.Size(), f.info.ModTime().UnixNano())
-	}
-	digest.Sum(sum[:0])
-	return sum
+func (r *reader) unchanged(files []entry) bool {
+	return r.seen != nil && slices.EqualFunc(r.seen, files, func(was, is entry) bool {
+		return was.name == is.name && was.look.Unchanged(r.readAt, is.look)
+	})
 }
 
 func (r *reader) files() ([]entry, error) {
@@ -65,7 +68,7 @@ func (r *reader) files() ([]entry, error) {
 	case !info.IsDir() && !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is neither a file nor a folder", r.config.File)
 	case !info.IsDir():
-		return []entry{{path: r.config.File, info: info}}, nil
+		return []entry{{path: r.config.File, look: stamp.Of(info)}}, nil
 	}
 	return folder(r.config.File)
 }
@@ -97,7 +100,7 @@ func folder(root string) (all []entry, err error) {
 			return err
 		}
 		if info.Mode().IsRegular() {
-			all = append(all, entry{filepath.ToSlash(name), path, info})
+			all = append(all, entry{filepath.ToSlash(name), path, stamp.Of(info)})
 		}
 		return nil
 	})

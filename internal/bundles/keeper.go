@@ -117,11 +117,12 @@ func closeUnless(set *Set, others ...*Set) {
 	}
 }
 
-// Ask has every bundle looked at now.
+// Ask has every bundle looked at now, and files read whatever they look like.
 func (k *Keeper) Ask() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, s := range k.wanted.sources {
+		s.anew.Store(true)
 		s.nudge()
 	}
 }

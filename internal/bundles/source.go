@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postern-authz/postern/internal/policy"
@@ -35,6 +36,8 @@ type source struct {
 	end    context.CancelFunc
 	ended  chan struct{}
 	change func()
+	// anew has a file read whatever it looks like.
+	anew atomic.Bool
 
 	mu sync.Mutex
 	// newest is what was read last, good what is in force; either may be nil.
@@ -66,7 +69,7 @@ func newSource(ctx context.Context, c Config, d Deps, change func()) (*source, e
 
 func (s *source) open(ctx context.Context) error {
 	if s.config.URL == "" {
-		s.local = &reader{config: s.config}
+		s.local = &reader{config: s.config, now: s.deps.Now}
 		_ = s.ask() //nolint:contextcheck // reading files has none; what went wrong is in the report
 		return nil
 	}
@@ -168,6 +171,9 @@ func (s *source) fetch() (content, error) {
 	s.mu.Unlock()
 	switch {
 	case s.local != nil:
+		if s.anew.Swap(false) {
+			s.local.seen = nil
+		}
 		return s.local.fetch()
 	case newest == nil:
 		return s.web.fetch("")
