@@ -66,7 +66,7 @@ func TestBadServers(t *testing.T) {
 			_, _ = w.Write(good)
 		}, "broke off"},
 		"gzip bomb":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bomb) }, "max_size allows"},
-		"endless":       {endless, "max_size allows"},
+		"endless":       {endless, "no .tar.gz"},
 		"never answers": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "timeout"},
 		"stops in between": {func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write(good[:10])

@@ -1,8 +1,8 @@
 package bundles
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/plugins/rest"
+
+	"github.com/postern-authz/postern/internal/policy"
 )
 
 // limits bound what a server may take.
@@ -34,8 +36,11 @@ type carrier struct {
 	plain  *http.Transport
 	// ctx ends what is under way.
 	ctx context.Context
-	// etag is the newest bundle's; set before each request.
-	etag string
+	// etag and known, a digest, are the newest bundle's; set before each request.
+	etag  string
+	known [sha256.Size]byte
+	// brought is what the last request brought.
+	brought content
 }
 
 func newCarrier(ctx context.Context, c Config, l limits) (*carrier, error) {
@@ -97,7 +102,8 @@ func (c *carrier) redirected(next *http.Request, via []*http.Request) error {
 }
 
 // RoundTrip implements http.RoundTripper. It has read all of a bundle when it
-// returns, within bounds of size and time.
+// returns, within bounds of size and time, and verified it: OPA's downloader reads
+// into memory what it is given, so that it is given what is good alone.
 func (c *carrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(req.Context(), c.limits.total, errors.New("the server takes too long"))
 	defer cancel()
@@ -109,17 +115,26 @@ func (c *carrier) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, causeOf(ctx, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	var content []byte
+	raw := &parcel{}
 	if response.StatusCode == http.StatusOK {
-		if content, err = c.read(response.Body, stop); err != nil {
+		if raw, err = c.read(response.Body, stop); err != nil {
 			return nil, causeOf(ctx, err)
 		}
-		if err := inspect(bytes.NewReader(content), c.config.MaxSize); err != nil {
+		if err := c.verify(raw); err != nil {
 			return nil, err
 		}
 	}
-	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
+	response.Body, response.ContentLength = io.NopCloser(raw.reader()), raw.size
 	return response, nil
+}
+
+// verify reads the bundle, unless it is the one that is known already.
+func (c *carrier) verify(raw *parcel) (err error) {
+	c.brought = content{raw: raw, digest: raw.digest()}
+	if c.brought.digest != c.known {
+		c.brought.bundle, err = policy.ReadBundle(c.config.Name, raw.reader(), c.config.options())
+	}
+	return err
 }
 
 func causeOf(ctx context.Context, err error) error {
@@ -129,31 +144,41 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// read takes in a body, and gives up on one that is too large or stands still.
-func (c *carrier) read(body io.Reader, stop context.CancelCauseFunc) ([]byte, error) {
+// read takes in a body, and gives up on one that is too large or stands still, and
+// on what is no archive at the first byte that says so.
+func (c *carrier) read(body io.Reader, stop context.CancelCauseFunc) (*parcel, error) {
 	still := time.AfterFunc(c.limits.idle, func() { stop(errors.New("the server pauses in the middle of the bundle")) })
 	defer still.Stop()
-	var content bytes.Buffer
-	_, err := io.Copy(&content, &wakeful{io.LimitReader(body, c.config.MaxSize+1), func() { still.Reset(c.limits.idle) }})
+	raw := &parcel{}
+	left := &wakeful{Reader: io.LimitReader(body, c.config.MaxSize+1), awake: func() { still.Reset(c.limits.idle) }}
+	whole := io.TeeReader(left, raw)
+	err := inspect(whole, c.config.MaxSize)
+	if err == nil {
+		_, err = io.Copy(io.Discard, whole) // what pads it
+	}
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the bundle broke off: %w", err)
-	case int64(content.Len()) > c.config.MaxSize:
+	case left.broken != nil:
+		return nil, fmt.Errorf("the bundle broke off: %w", left.broken)
+	case raw.size > c.config.MaxSize:
 		return nil, fmt.Errorf("the archive has more than %d bytes, which max_size allows", c.config.MaxSize)
 	}
-	return content.Bytes(), nil
+	return raw, err
 }
 
-// wakeful tells of every read.
+// wakeful tells of every read, and why one broke off.
 type wakeful struct {
 	io.Reader
-	awake func()
+	awake  func()
+	broken error
 }
 
 func (w *wakeful) Read(p []byte) (int, error) {
 	n, err := w.Reader.Read(p)
 	if n > 0 {
 		w.awake()
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.broken = err
 	}
 	return n, err
 }

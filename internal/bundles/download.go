@@ -2,10 +2,10 @@ package bundles
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,12 +13,17 @@ import (
 	"github.com/open-policy-agent/opa/v1/download"
 	"github.com/open-policy-agent/opa/v1/plugins"
 	"github.com/open-policy-agent/opa/v1/plugins/rest"
+
+	"github.com/postern-authz/postern/internal/policy"
 )
 
 // content is what a fetch brought: a bundle's archive.
 type content struct {
-	raw  []byte
-	etag string
+	raw    *parcel
+	digest [sha256.Size]byte
+	etag   string
+	// bundle is what raw holds; nil where it was not read yet.
+	bundle *policy.Bundle
 	// unchanged says that there is nothing newer than what is known.
 	unchanged bool
 }
@@ -50,35 +55,32 @@ func newDownloader(carrier *carrier, l *logger) (*downloader, error) {
 		return nil, err
 	}
 	d := &downloader{carrier: carrier}
-	// The data is left unread (lazy): the policy reads it itself, once.
+	// The data is left unread (lazy), and the archive is the carrier's to keep.
 	d.opa = download.New(settings, client, "/").WithBundleName(carrier.config.Name).
 		WithCallback(func(_ context.Context, u download.Update) error { d.update = u; return nil }).
 		WithBundleVerificationConfig(carrier.config.verification()).
-		WithSizeLimitBytes(carrier.config.MaxSize).WithBundlePersistence(true).WithLazyLoadingMode(true)
+		WithSizeLimitBytes(carrier.config.MaxSize).WithLazyLoadingMode(true)
 	return d, nil
 }
 
 // fetch asks once. The carrier's context ends it; OPA's own would leave its
 // goroutine behind.
-func (d *downloader) fetch(etag string) (content, error) {
-	d.carrier.etag, d.update = etag, download.Update{}
+func (d *downloader) fetch(etag string, known [sha256.Size]byte) (content, error) {
+	d.carrier.etag, d.carrier.known, d.update = etag, known, download.Update{}
+	defer func() { d.carrier.brought, d.update = content{}, download.Update{} }() // they hold the whole bundle
 	d.opa.SetCache(etag)
 	if err := d.opa.Trigger(context.Background()); err != nil {
 		return content{}, d.plain(err)
 	}
-	update := d.update
-	d.update = download.Update{} // it holds the whole bundle
-	if update.Bundle == nil {
+	if d.update.Bundle == nil {
 		if etag == "" {
 			return content{}, errors.New("the server says that nothing has changed, but nothing is here yet")
 		}
 		return content{unchanged: true}, nil
 	}
-	raw, err := io.ReadAll(update.Raw)
-	if err != nil {
-		return content{}, err
-	}
-	return content{raw: raw, etag: update.ETag}, nil
+	fresh := d.carrier.brought
+	fresh.etag = d.update.ETag
+	return fresh, nil
 }
 
 // plain says what went wrong without the URL, whose query may hold a secret,

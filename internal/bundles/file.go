@@ -45,7 +45,13 @@ func (r *reader) fetch() (content, error) {
 		return content{}, err
 	}
 	r.seen, r.readAt, r.wrong = files, began, nil
-	return content{raw: raw}, nil
+	return fromFile(raw), nil
+}
+
+// fromFile is what was read from the disk.
+func fromFile(raw []byte) content {
+	packed := parcelOf(raw)
+	return content{raw: packed, digest: packed.digest()}
 }
 
 // entry is one file of a bundle; its name is empty where it is the archive.

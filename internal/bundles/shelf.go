@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -34,7 +35,7 @@ func (s *shelf) read(most int64) ([]byte, error) {
 
 // write replaces what is kept, so that at any moment the old or the new is
 // there whole.
-func (s *shelf) write(raw []byte) error {
+func (s *shelf) write(raw *parcel) error {
 	if err := os.MkdirAll(s.folder, 0o700); err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func (s *shelf) write(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(raw)
+	_, err = io.Copy(file, raw.reader())
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), filepath.Join(s.folder, s.file))

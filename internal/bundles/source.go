@@ -1,7 +1,6 @@
 package bundles
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -18,7 +17,7 @@ type version struct {
 	digest [sha256.Size]byte
 	etag   string
 	// raw is the archive until it is kept on disk.
-	raw []byte
+	raw *parcel
 	// fromDisk says that it was kept from an earlier run.
 	fromDisk bool
 	at       time.Time
@@ -92,7 +91,7 @@ func (s *source) recall() {
 	}
 	raw, err := s.shelf.read(s.config.MaxSize)
 	if err == nil && raw != nil {
-		_, err = s.offer(content{raw: raw}, true)
+		_, err = s.offer(fromFile(raw), true)
 	}
 	if err != nil {
 		s.failed("what was kept on disk can't be used: " + s.config.redact(err.Error()))
@@ -176,15 +175,15 @@ func (s *source) fetch() (content, error) {
 		}
 		return s.local.fetch()
 	case newest == nil:
-		return s.web.fetch("")
+		return s.web.fetch("", [sha256.Size]byte{})
 	}
-	return s.web.fetch(newest.etag)
+	return s.web.fetch(newest.etag, newest.digest)
 }
 
 // offer reads and verifies a content, and makes it the newest; it reports
 // whether it is another than before.
 func (s *source) offer(c content, fromDisk bool) (bool, error) {
-	v := &version{digest: sha256.Sum256(c.raw), etag: c.etag, fromDisk: fromDisk, at: s.deps.Now()}
+	v := &version{digest: c.digest, bundle: c.bundle, etag: c.etag, fromDisk: fromDisk, at: s.deps.Now()}
 	s.mu.Lock()
 	newest := s.newest
 	s.mu.Unlock()
@@ -192,9 +191,11 @@ func (s *source) offer(c content, fromDisk bool) (bool, error) {
 		s.confirm(newest, c.etag)
 		return false, nil
 	}
-	var err error
-	if v.bundle, err = policy.ReadBundle(s.config.Name, bytes.NewReader(c.raw), s.config.options()); err != nil {
-		return false, err
+	if v.bundle == nil {
+		var err error
+		if v.bundle, err = policy.ReadBundle(s.config.Name, c.raw.reader(), s.config.options()); err != nil {
+			return false, err
+		}
 	}
 	if s.shelf != nil && !fromDisk {
 		v.raw = c.raw

@@ -92,7 +92,7 @@ func unpack(r io.Reader, most int64) (*unpacked, error) {
 		if _, twice := all.files[name]; twice || len(all.files) == maxFiles {
 			return nil, fmt.Errorf("%s: stands in the archive twice, or is one too many", name)
 		}
-		content, err := io.ReadAll(archive)
+		content, err := readAtMost(archive, header.Size, most)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
