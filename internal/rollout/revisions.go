@@ -38,6 +38,9 @@ type Revision struct {
 	// zero: it never did.
 	KeptAt    time.Time `json:"kept_at"`
 	InForceAt time.Time `json:"in_force_at,omitzero"`
+	// Further are the places of the further data that it was read with: it is
+	// nothing without that, which is not in its archive.
+	Further []string `json:"further,omitempty"`
 	// Size of its archive in bytes, and the archive's digest.
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
@@ -175,20 +178,23 @@ func (r *Revisions) keep(n noted) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kept, known := r.find(n.policy.Rules())
+	places := together(kept.Further, n.policy.FurtherPlaces())
+	came := !n.at.IsZero() && (!known || r.all[0].Revision != kept.Revision || kept.InForceAt.IsZero())
 	switch {
-	case known && (n.at.IsZero() || r.all[0].Revision == kept.Revision && !kept.InForceAt.IsZero()):
+	case known && !came && len(places) == len(kept.Further):
 		return nil // it is there, and its time stays the one at which it came into force
-	case known:
+	case known && came:
 		kept.InForceAt, kept.By = n.at, n.by
 		if n.origin != Kept {
 			kept.Origin = n.origin
 		}
-	default:
+	case !known:
 		var err error
 		if kept, err = r.archive(n); err != nil {
 			return err
 		}
 	}
+	kept.Further = places
 	if err := r.writeEntry(kept); err != nil {
 		return err
 	}

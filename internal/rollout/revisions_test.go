@@ -279,3 +279,31 @@ func FuzzPin(f *testing.F) {
 		}
 	})
 }
+
+// TestFurther: what further data a revision was read with is remembered, also
+// when it goes before the rules do.
+func TestFurther(t *testing.T) {
+	dir, rego, data := t.TempDir(), t.TempDir(), t.TempDir()
+	write(t, rego, "authz.rego", "package postern.authz\n\nallow := true")
+	write(t, data, "banned.json", "{}")
+	with := compile(t, policy.Options{Directory: rego, Data: []policy.DataFiles{{Pattern: filepath.Join(data, "banned.json"), At: []string{"banned"}}}})
+	r := open(t, dir, 5, &log{})
+	if err := r.Keep(with, "files", ""); err != nil {
+		t.Fatal(err)
+	}
+	without := again(t, r, with.Rules())
+	if without.Rules() != with.Rules() {
+		t.Fatal("further data is a part of the rules")
+	}
+	r.Note(without, "files", "")
+	until(t, "it came into force", func() bool { return !r.List()[0].InForceAt.IsZero() })
+	r.Close()
+	r = open(t, dir, 5, &log{})
+	defer r.Close()
+	if got := r.Further(with.Rules()); fmt.Sprint(got) != "[banned]" {
+		t.Errorf("it was read with %v", got)
+	}
+	if got := r.Further("another"); got != nil {
+		t.Errorf("what is not kept was read with %v", got)
+	}
+}

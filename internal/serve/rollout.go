@@ -130,7 +130,11 @@ func (b *builder) compileKept(ctx context.Context, c config.Policy, all []*polic
 	if last != nil && last.pin != nil {
 		o.Last = last.policy
 	}
-	return policy.Compile(ctx, o)
+	compiled, err := policy.Compile(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return compiled, whole(compiled, kept.Further(revision))
 }
 
 // archiveOf is the archive of a revision. One that is in force already is not
