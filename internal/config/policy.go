@@ -1,12 +1,15 @@
 package config
 
 import (
+	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/postern-authz/postern/internal/access"
+	"github.com/postern-authz/postern/internal/policy"
 )
 
 // Policy says which policy decides.
@@ -89,7 +92,7 @@ func (c *checker) policy(p *policyPart, config *Config) Policy {
 		entrypoints = append(entrypoints, config.Routes[i].Entrypoint)
 		fields = append(fields, at("routes", i)+".policy")
 	}
-	return Policy{
+	all := Policy{
 		Named:           c.named(entrypoints, fields),
 		Directory:       c.file("policy.directory", p.Directory),
 		Timeout:         c.span("policy.timeout", p.Timeout, time.Millisecond, time.Minute),
@@ -104,6 +107,55 @@ func (c *checker) policy(p *policyPart, config *Config) Policy {
 		DryRun:          p.DryRun,
 		Descriptors:     c.file("policy.descriptors", p.Descriptors),
 	}
+	c.apart(&all)
+	return all
+}
+
+// apart refuses folders that the process writes to in those that policy is read
+// from: what is kept would be read as policy, or change it with each decision.
+func (c *checker) apart(p *Policy) {
+	sources := map[string]string{"policy.directory": p.Directory}
+	if p.Shadow != nil {
+		sources["policy.shadow.directory"] = p.Shadow.Directory
+	}
+	written := map[string]string{"policy.state_directory": p.StateDirectory}
+	if p.Journal != nil {
+		written["policy.journal.directory"] = p.Journal.Directory
+	}
+	for _, field := range slices.Sorted(maps.Keys(written)) {
+		for _, source := range slices.Sorted(maps.Keys(sources)) {
+			if within(written[field], sources[source]) {
+				c.refuse(field, "stands in %s, from which policy is read; expected a folder beside it", source)
+			}
+		}
+	}
+}
+
+// within reports whether a path is a folder or stands below it, also by its
+// links where it is there already.
+func within(path, folder string) bool {
+	if path == "" || folder == "" {
+		return false
+	}
+	for _, one := range []string{path, unlinked(path)} {
+		for _, base := range []string{folder, unlinked(folder)} {
+			if below, err := filepath.Rel(base, one); err == nil && filepath.IsLocal(below) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unlinked follows the links of what is there of a path.
+func unlinked(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	if parent := filepath.Dir(path); parent != path {
+		return filepath.Join(unlinked(parent), filepath.Base(path))
+	}
+	return path
 }
 
 // named are the lines of names that stand in fields.
@@ -252,8 +304,12 @@ var inputField = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_:-]*(\.[A-Za-z0-9_:-]+
 
 func (c *checker) inputFields(field string, list []string) (paths [][]string) {
 	c.each(field, list, inputField.MatchString, "names joined by dots, such as consumer.name")
-	for _, text := range list {
-		paths = append(paths, strings.Split(text, "."))
+	for i, text := range list {
+		path := strings.Split(text, ".")
+		if inputField.MatchString(text) && !policy.HasInput(path) {
+			c.refuse(at(field, i), "policy's input has no field %s", text)
+		}
+		paths = append(paths, path)
 	}
 	return paths
 }
