@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/postern-authz/postern/internal/journal"
@@ -30,9 +29,6 @@ type ReplayOptions struct {
 	// Workers are how many records are looked at at once, Examples how many
 	// decisions of a group are named.
 	Workers, Examples int
-	// Reasons is how long it is looked for rules and what is missing, in all and
-	// beside all else; 0: 8 s.
-	Reasons time.Duration
 	// Problem takes lines that are no records.
 	Problem func(journal.Problem)
 }
@@ -110,10 +106,6 @@ const (
 	maxKnown = 1 << 20
 	// maxGroups bounds what is told apart; what comes after counts for "(others)".
 	maxGroups = 20_000
-	// attributing is how long reasons are looked for in all, oneReason one of them.
-	attributing  = 8 * time.Second
-	oneReason    = 300 * time.Millisecond
-	notLookedFor = "(not looked for: there are too many)"
 )
 
 // replay is one run.
@@ -125,8 +117,7 @@ type replay struct {
 	targets sync.Map // entry point → *target
 	making  sync.Mutex
 	known   [64]shelf
-	// spent is what looking for reasons has taken.
-	spent atomic.Int64
+	causes  *causes
 }
 
 // shelf is a part of what is remembered.
@@ -157,7 +148,7 @@ type target struct {
 	steady     bool
 	err        error
 
-	// places are the first words on each place of a reason.
+	// places are the first words on each place of a reason, of each consumer.
 	places sync.Map
 }
 
@@ -169,7 +160,6 @@ type tally struct {
 	missing    map[held][]string
 	altered    map[string][]string
 	buffer     []byte
-	mark       []byte
 }
 
 type groupKey struct{ from, to, consumer, route, entrypoint, rule string }
@@ -181,7 +171,7 @@ type held struct {
 
 // Replay asks a policy for each decision of a journal and tells what differs.
 func Replay(ctx context.Context, o ReplayOptions) (*Replayed, error) {
-	r := &replay{ctx: ctx, options: o, key: journal.Key(o.Files)}
+	r := &replay{ctx: ctx, options: o, key: journal.Key(o.Files), causes: newCauses()}
 	if r.blind = r.key == nil; r.blind {
 		r.key = make([]byte, 32)
 	}
@@ -275,16 +265,17 @@ func (r *replay) answersDiffer(one *journal.Record, now answer) bool {
 	return one.Answer.String() != now.digest
 }
 
+// seen widens the span of time. A record without a time is in none.
 func (n *tally) seen(one *journal.Record) {
-	// Text of one form and length sorts by time well enough to parse few.
-	if raw := string(one.At); n.From.IsZero() || raw < string(n.mark) || n.Decisions%4096 == 1 {
-		at := one.Time()
-		if n.From.IsZero() || at.Before(n.From) {
-			n.From, n.mark = at, append(n.mark[:0], one.At...)
-		}
-		if at.After(n.Until) {
-			n.Until = at
-		}
+	at := one.Time()
+	if at.IsZero() {
+		return
+	}
+	if n.From.IsZero() || at.Before(n.From) {
+		n.From = at
+	}
+	if at.After(n.Until) {
+		n.Until = at
 	}
 }
 
@@ -376,61 +367,6 @@ func (r *replay) decide(t *target, one *journal.Record, input []byte) answer {
 	}
 	a.digest = journal.AnswerOf(r.key, &d)
 	return a
-}
-
-// reasonOf is what decided: the rules that held, or what was missing.
-func (r *replay) reasonOf(t *target, now answer, one *journal.Record, input []byte) string {
-	now.reason.once.Do(func() {
-		if time.Duration(r.spent.Load()) > cmp.Or(r.options.Reasons, attributing) {
-			now.reason.text = notLookedFor
-			return
-		}
-		start := time.Now()
-		defer func() { r.spent.Add(int64(time.Since(start))) }()
-		ctx, cancel := context.WithTimeout(r.ctx, oneReason)
-		defer cancel()
-		x, err := ExplainRecorded(ctx, t.snapshot, t.entrypoint, journal.Term(input), one.Time(), r.options.Directory)
-		if err != nil {
-			now.reason.text = notLookedFor
-			return
-		}
-		now.reason.text = t.reason(x)
-	})
-	return now.reason.text
-}
-
-// reason sums an explanation up. What was missing goes by its places in the
-// policy: its words may name values, which differ.
-func (t *target) reason(x *Explanation) string {
-	if x.Allowed {
-		return strings.Join(t.held(x), ", ")
-	}
-	if len(x.NearMisses) == 0 {
-		return "no small change would have allowed it"
-	}
-	var places, texts []string
-	for _, lack := range x.NearMisses[0] {
-		place := fmt.Sprintf("%s:%d", lack.File, lack.Line)
-		places = append(places, place)
-		texts = append(texts, lack.Text+" ("+place+")")
-	}
-	place := strings.Join(places, " ")
-	if len(texts) == 1 && strings.HasPrefix(texts[0], "lacks ") {
-		return texts[0] // these are few, and tell more
-	}
-	first, _ := t.places.LoadOrStore(place, strings.Join(texts, ", and "))
-	return first.(string) //nolint:forcetypeassert // nothing else is in it
-}
-
-// held are the entry point's own rules that held.
-func (t *target) held(x *Explanation) (all []string) {
-	own := strings.ReplaceAll(t.entrypoint, "/", ".")
-	for _, rule := range x.Rules {
-		if rule.Held && !rule.Default && rule.Rule == own {
-			all = append(all, fmt.Sprintf("%s (%s:%d)", rule.Rule, rule.File, rule.Line))
-		}
-	}
-	return all
 }
 
 // group counts a flip.

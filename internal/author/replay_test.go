@@ -134,7 +134,7 @@ func replay(t testing.TB, journals []string, directory string, change ...func(*a
 		t.Fatal(err)
 	}
 	o := author.ReplayOptions{
-		Files: files, Directory: directory, Workers: runtime.GOMAXPROCS(0), Examples: 2, Reasons: time.Second,
+		Files: files, Directory: directory, Workers: runtime.GOMAXPROCS(0), Examples: 2,
 		Compile: func(entrypoint string) (*policy.Snapshot, error) {
 			return policy.Compile(context.Background(), policy.Options{Directory: directory, Entrypoints: []string{entrypoint}, Timeout: time.Minute})
 		},
@@ -248,6 +248,55 @@ func compileAt(t *testing.T, directory string) *policy.Snapshot {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// TestReplayTellsOneCauseOnce has questions of which no two are the same, and
+// that differ for one cause each of two consumers: there are as many groups.
+func TestReplayTellsOneCauseOnce(t *testing.T) {
+	const n = 6000
+	policyOf := func(role string) string {
+		return writePolicy(t, `package postern.authz
+
+default allow := false
+
+allow if {
+	input.attributes.request.http.method == "GET"
+	startswith(input.attributes.request.http.path, "/orders/")
+	has_role("`+role+`")
+}
+
+allow if {
+	input.consumer.name == "app-7"
+	input.attributes.request.http.method == "PUT"
+}
+
+has_role(role) if role in input.identity.roles
+`)
+	}
+	ask := func(i int) *gate.Question {
+		q := traffic(true)(i)
+		q.Request.Method, q.Request.RawPath = "GET", fmt.Sprintf("/orders/%d", i)
+		q.Identity.Consumer.Name = fmt.Sprintf("app-%d", i%3)
+		q.Identity.Roles = [][]string{{"reader"}, {"reader"}, {"writer"}}[i%3]
+		return q
+	}
+	directory := recorded(t, compileAt(t, policyOf("reader")), n, true, ask)
+	r := replay(t, []string{directory}, policyOf("writer"))
+	if r.Flipped != n || r.Remembered != 0 || len(r.Groups) != 3 {
+		t.Fatalf("%d of %d differ, %d were asked before, %d groups", r.Flipped, n, r.Remembered, len(r.Groups))
+	}
+	for _, g := range r.Groups {
+		want := "lacks role writer ("
+		if g.Consumer == "app-2" {
+			want = "postern.authz.allow ("
+		}
+		if g.Count != n/3 || !strings.HasPrefix(g.Rule, want) {
+			t.Errorf("%+v, want %s", g, want)
+		}
+	}
+	if first, last := ask(0).Request.Time, ask(n-1).Request.Time; !r.From.Equal(first) || !r.Until.Equal(last) {
+		t.Errorf("from %v until %v, want %v until %v", r.From, r.Until, first, last)
+	}
 }
 
 func TestReplayNeverGuesses(t *testing.T) {
