@@ -69,11 +69,13 @@ func (r *rule) of(path ...string) int {
 
 // encoder writes an input as JSON, without what nobody may read in it.
 type encoder struct {
-	bytes   []byte
-	names   *names
-	secrets []string
-	key     []byte
-	path    policy.Path
+	bytes []byte
+	names *names
+	words *words
+	key   []byte
+	path  policy.Path
+	// depth is how many objects and lists are open.
+	depth int
 	// redacted, hashed and omitted are where the record does not hold what
 	// policy saw.
 	redacted, hashed, omitted []policy.Path
@@ -99,11 +101,20 @@ func (e *encoder) value(v ast.Value, r *rule, do int, secret bool) {
 		e.quote(digestOf(e.key, []byte(v.String())))
 		return
 	}
+	if e.depth == maxDepth-4 && isContainer(v) { // nobody would read it
+		e.note(&e.redacted)
+		e.quote(redacted)
+		return
+	}
 	switch v := v.(type) {
 	case ast.Object:
+		e.depth++
 		e.object(v, r, do, secret)
+		e.depth--
 	case *ast.Array:
+		e.depth++
 		e.list(v, do, secret)
+		e.depth--
 	case ast.String:
 		e.text(string(v))
 	case ast.Number:
@@ -159,8 +170,8 @@ func (e *encoder) object(o ast.Object, r *rule, do int, secret bool) {
 // name writes a member's name; in what clients name themselves it may hold
 // anything.
 func (e *encoder) name(name string) {
-	if len(e.path) > 2 || len(e.path) == 2 && (e.path[0] == "parsed_query" || e.path[0] == "parsed_body") {
-		if safe := e.names.withoutSecrets(name, e.secrets); safe != name {
+	if e.namedByClient() {
+		if safe := e.safe(name); safe != name {
 			last := len(e.path) - 1
 			e.path = e.path[:last]
 			e.note(&e.redacted)
@@ -170,6 +181,73 @@ func (e *encoder) name(name string) {
 	}
 	e.quote(name)
 	e.bytes = append(e.bytes, ':')
+}
+
+// namedByClient tells names that may hold anything from policy's own, which no
+// word of a client may take out.
+func (e *encoder) namedByClient() bool {
+	switch {
+	case e.path[0] == "parsed_query" || e.path[0] == "parsed_body":
+		return len(e.path) > 1
+	case len(e.path) < 3:
+		return false
+	case e.path[0] != "attributes":
+		return true
+	case e.path[1] == "request":
+		return len(e.path) > 4
+	case e.path[1] == "source" || e.path[1] == "destination":
+		return len(e.path) > 3 && e.path[2] == "labels"
+	}
+	return true
+}
+
+// safe is a text without credentials.
+func (e *encoder) safe(text string) string {
+	if e.words.over && len(text) >= shortest && e.ofClient() {
+		return redacted
+	}
+	return e.names.withoutSecrets(text, e.words)
+}
+
+// ofClient tells where a client's texts stand, but for what it has proven.
+func (e *encoder) ofClient() bool {
+	if len(e.path) < 2 {
+		return true
+	}
+	switch e.path[0] {
+	case "attributes":
+		return e.path[1] != "source" && e.path[1] != "destination"
+	case "route":
+		return e.path[1] != "name"
+	case "consumer", "credential", "identity", "version":
+		return false
+	}
+	return true
+}
+
+// gather takes up the credentials of the body and of metadata; the others are
+// the question's.
+func (e *encoder) gather(v ast.Value, secret bool) {
+	switch v := v.(type) {
+	case ast.String:
+		if secret {
+			e.words.add(string(v))
+			e.words.credential(string(v))
+		}
+	case *ast.Array:
+		v.Foreach(func(one *ast.Term) { e.gather(one.Value, secret) })
+	case ast.Object:
+		v.Foreach(func(k, one *ast.Term) {
+			name, isText := k.Value.(ast.String)
+			if !isText || len(e.path) == 0 && name != "attributes" && name != "parsed_body" ||
+				len(e.path) == 1 && e.path[0] == "attributes" && name == "request" {
+				return
+			}
+			e.path = append(e.path, policy.Name(string(name)))
+			e.gather(one.Value, secret || e.standsForSecret(string(name)))
+			e.path = e.path[:len(e.path)-1]
+		})
+	}
 }
 
 // standsForSecret reports whether what stands at the path may be a credential,
@@ -198,7 +276,7 @@ func (e *encoder) list(list *ast.Array, do int, secret bool) {
 }
 
 func (e *encoder) text(s string) {
-	safe := e.names.withoutSecrets(s, e.secrets)
+	safe := e.safe(s)
 	if !utf8.ValidString(safe) {
 		safe = strings.ToValidUTF8(safe, "\ufffd")
 	}

@@ -84,8 +84,8 @@ func TestTermAndProjection(t *testing.T) {
 	for in, want := range map[string]string{
 		` { "a" : [ 1 , { "b" : null } , "x" ] , "c" : { } , "d" : [ ] } `: `{"a": [1, {"b": null}, "x"], "c": {}, "d": []}`,
 		`[[],[[]],{"a":{"b":[true,false]}}]`:                               `[[], [[]], {"a": {"b": [true, false]}}]`,
-		` 1.50 `: `1.50`,
-		`"\"]"`:  `"\"]"`,
+		` 1.50 `:                                                           `1.50`,
+		`"\"]"`:                                                            `"\"]"`,
 	} {
 		if got := journal.Term([]byte(in)).String(); got != want {
 			t.Errorf("%s is %s, want %s", in, got, want)

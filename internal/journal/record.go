@@ -12,6 +12,7 @@ import (
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/gate"
 	"github.com/postern-authz/postern/internal/policy"
+	"github.com/postern-authz/postern/internal/redact"
 )
 
 // The outcomes of a decision.
@@ -38,7 +39,10 @@ func (j *Journal) record(n *note) (held, []byte) {
 		h.whole = false
 		input, omitted, err = n.source.inputs.Input(q, false)
 	}
-	e := &encoder{bytes: make([]byte, 0, 2048), names: n.source.names, secrets: n.source.names.secretsOf(q), key: j.key, omitted: omitted}
+	e := &encoder{bytes: make([]byte, 0, 2048), names: n.source.names, words: n.source.names.wordsOf(q), key: j.key, omitted: omitted}
+	if err == nil {
+		e.gather(input.Value, false)
+	}
 	j.envelope(e, n)
 	if err == nil {
 		from := len(e.bytes)
@@ -89,18 +93,18 @@ func (j *Journal) envelope(e *encoder, n *note) {
 		e.bytes = append(append(append(e.bytes, `,"`...), name...), `":`...)
 		e.quote(strings.ToValidUTF8(value, "\ufffd"))
 	}
-	field := func(name, value string) { own(name, e.names.withoutSecrets(value, e.secrets)) }
+	field := func(name, value string) { own(name, e.safe(value)) }
 	at := q.Request.Time
 	if at.IsZero() {
 		at = j.deps.Now()
 	}
-	field("id", q.DecisionID)
+	own("id", q.DecisionID)
 	own("time", at.UTC().Format(time.RFC3339Nano))
 	own("entrypoint", q.Entrypoint)
 	own("revision", n.source.inputs.Revision())
 	own("route", j.ruled(q.Route, "route", "name"))
 	if !q.Identity.Anonymous() {
-		field("consumer", j.ruled(q.Identity.Consumer.Name, "consumer", "name"))
+		own("consumer", redact.Text(j.ruled(q.Identity.Consumer.Name, "consumer", "name")))
 	}
 	outcome, status := OutcomeOf(&n.decision, n.err)
 	own("outcome", outcome)
