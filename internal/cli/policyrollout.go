@@ -56,8 +56,9 @@ func newPolicyRollback() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rollback [REVISION]", Short: "Put the policy before this one in force, or another one that is kept", Args: cobra.MaximumNArgs(1),
 		Long: "Put the policy that was in force before in force again, or a kept one that is\n" +
-			"named (`policy revisions` lists them). It is in force when the command ends, also\n" +
-			"after a restart, and until the policy's own files or bundles change: then they\ncount again.",
+			"named (`policy revisions` lists them). Those that were rolled back from are passed\n" +
+			"by: another rollback goes a step further back. It is in force when the command\n" +
+			"ends, also after a restart, and until the policy's own files or bundles change:\nthen they count again.",
 	}
 	d := newInstanceDoor(cmd)
 	cmd.RunE = d.run(func(cmd *cobra.Command, api adminv1.AdminClient, args []string) (*report, error) {
@@ -107,8 +108,11 @@ func reportRevisions(list *adminv1.ListPolicyRevisionsResponse) *report {
 	r := &report{message: list, text: []body{shown}}
 	for _, v := range list.GetRevisions() {
 		inForce := ""
-		if v.GetInForce() {
+		switch {
+		case v.GetInForce():
 			inForce = "now"
+		case v.GetRolledBackAt() != nil:
+			inForce = "rolled back"
 		}
 		shown.rows = append(shown.rows, []string{v.GetRevision(), inForce, v.GetOrigin(), v.GetBy(),
 			moment(v.GetInForceAt()), moment(v.GetKeptAt()), strconv.FormatInt(v.GetSize(), 10)})

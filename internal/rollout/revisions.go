@@ -38,6 +38,9 @@ type Revision struct {
 	// zero: it never did.
 	KeptAt    time.Time `json:"kept_at"`
 	InForceAt time.Time `json:"in_force_at,omitzero"`
+	// RolledBackAt is when it was rolled back from; zero: it was not, since it came
+	// into force last.
+	RolledBackAt time.Time `json:"rolled_back_at,omitzero"`
 	// Further are the places of the further data that it was read with: it is
 	// nothing without that, which is not in its archive.
 	Further []string `json:"further,omitempty"`
@@ -66,6 +69,8 @@ type Revisions struct {
 	mu  sync.Mutex
 	all []Revision // newest first
 	pin *Pin
+	// left are revisions that were rolled back from, since when.
+	left map[string]time.Time
 }
 
 // noted is a revision that came into force.
@@ -101,7 +106,7 @@ func OpenRevisions(o RevisionsOptions) (*Revisions, error) {
 // LookRevisions reads what is kept and writes nothing, for who looks on beside
 // the process that serves. It need not be closed.
 func LookRevisions(o RevisionsOptions) (*Revisions, error) {
-	r := &Revisions{options: o}
+	r := &Revisions{options: o, left: map[string]time.Time{}}
 	var err error
 	if r.pin, err = readPin(o.Directory); err != nil {
 		return nil, err
@@ -125,16 +130,6 @@ func (r *Revisions) List() []Revision {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.all)
-}
-
-// Before is the revision that was in force before another one.
-func (r *Revisions) Before(revision string) (Revision, bool) {
-	for _, kept := range r.List() {
-		if kept.Revision != revision && !kept.InForceAt.IsZero() {
-			return kept, true
-		}
-	}
-	return Revision{}, false
 }
 
 // Note keeps a revision that came into force, without waiting for the disk.
@@ -179,7 +174,7 @@ func (r *Revisions) keep(n noted) error {
 	defer r.mu.Unlock()
 	kept, known := r.find(n.policy.Rules())
 	places := together(kept.Further, n.policy.FurtherPlaces())
-	came := !n.at.IsZero() && (!known || r.all[0].Revision != kept.Revision || kept.InForceAt.IsZero())
+	came := !n.at.IsZero() && (!known || r.all[0].Revision != kept.Revision || kept.InForceAt.IsZero() || !kept.RolledBackAt.IsZero())
 	switch {
 	case known && !came && len(places) == len(kept.Further):
 		return nil // it is there, and its time stays the one at which it came into force
@@ -195,6 +190,9 @@ func (r *Revisions) keep(n noted) error {
 		}
 	}
 	kept.Further = places
+	if came {
+		kept.RolledBackAt = r.leftAt(kept.Revision, n.at)
+	}
 	if err := r.writeEntry(kept); err != nil {
 		return err
 	}
@@ -236,6 +234,7 @@ func (r *Revisions) prune(newest string) {
 		if err := r.remove(old.Revision); err != nil {
 			r.failed("an old policy revision could not be removed", err)
 		}
+		delete(r.left, old.Revision)
 		r.all = slices.Delete(r.all, i, i+1)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,16 +23,21 @@ func write(t testing.TB, dir, name, text string) {
 }
 
 // clock moves by a minute each time it is read.
-type clock struct{ at time.Time }
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
 
 func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.at = c.at.Add(time.Minute)
 	return c.at
 }
 
 func open(t testing.TB, dir string, keep int, l *log) *rollout.Revisions {
 	t.Helper()
-	c := &clock{time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
+	c := &clock{at: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	if all, _ := os.ReadDir(filepath.Join(dir, "revisions")); len(all) > 0 {
 		c.at = c.at.Add(24 * time.Hour)
 	}

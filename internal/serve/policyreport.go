@@ -100,6 +100,9 @@ func (r *reloader) Revisions() []*adminv1.PolicyRevision {
 		if !kept.InForceAt.IsZero() {
 			m.InForceAt = timestamppb.New(kept.InForceAt)
 		}
+		if !kept.RolledBackAt.IsZero() {
+			m.RolledBackAt = timestamppb.New(kept.RolledBackAt)
+		}
 		all = append(all, m)
 	}
 	return all

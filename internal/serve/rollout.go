@@ -336,7 +336,7 @@ func (r *reloader) Rollback(ctx context.Context, by consumer.Author, revision st
 	if revision == "" {
 		before, found := revisions.Before(r.current.policy.Rules())
 		if !found {
-			return &admin.Conflict{Detail: "no revision was in force before this one, as far as is known here"}
+			return &admin.Conflict{Detail: "no revision was in force before this one, but for those that were rolled back from, as far as is known here; name one to put it in force"}
 		}
 		revision = before.Revision
 	}
@@ -346,7 +346,14 @@ func (r *reloader) Rollback(ctx context.Context, by consumer.Author, revision st
 	case (r.current.source == nil || revision != r.current.source.Rules()) && !slices.ContainsFunc(revisions.List(), func(kept rollout.Revision) bool { return kept.Revision == revision }):
 		return &consumer.Outcome{Kind: "policy revision", Name: revision, Err: consumer.ErrNotFound}
 	}
-	return r.enforce(ctx, by, "rollback", rollout.Kept, revision)
+	was, forward := r.current.policy.Rules(), revisions.Left(revision)
+	if err := r.enforce(ctx, by, "rollback", rollout.Kept, revision); err != nil {
+		return err
+	}
+	if !forward { // who goes back to what was left has nothing against what is left now
+		revisions.Leave(was)
+	}
+	return nil
 }
 
 func (r *reloader) keeps() (*rollout.Revisions, error) {

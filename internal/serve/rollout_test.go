@@ -248,8 +248,12 @@ func TestRollback(t *testing.T) {
 	if status, _ := h.ask(t); status != http.StatusOK {
 		t.Errorf("after a restart: %d", status)
 	}
-	// Back to what the files hold: no pin is needed.
-	if status, answer := h.call(t, "POST", "/v1/policy/rollback", ""); status != http.StatusOK || answer["pin"] != nil {
+	// What was rolled back from is passed by.
+	if status, answer := h.call(t, "POST", "/v1/policy/rollback", ""); status != http.StatusConflict {
+		t.Fatalf("%d %v", status, answer)
+	}
+	// Back to what the files hold, by its name: no pin is needed.
+	if status, answer := h.call(t, "POST", "/v1/policy/rollback", fmt.Sprintf(`{"revision":%q}`, h.pinnedOver(t))); status != http.StatusOK || answer["pin"] != nil {
 		t.Fatalf("%d %v", status, answer)
 	}
 	if status, _ := h.ask(t); status != http.StatusForbidden {
@@ -260,6 +264,57 @@ func TestRollback(t *testing.T) {
 	}
 	if status, _ := h.ask(t); status != http.StatusOK {
 		t.Errorf("at the named one: %d", status)
+	}
+}
+
+// pinnedOver is the revision that the files hold.
+func (h *house) pinnedOver(t *testing.T) string {
+	t.Helper()
+	_, report := h.ready(t)
+	return report.Policy.Files
+}
+
+// TestRollbacksGoOn: each goes a step further back, past what was rolled back
+// from.
+func TestRollbacksGoOn(t *testing.T) {
+	h := start(t, func(dir string) { withTokens(t, dir); candidate(t, dir) })
+	_, report := h.ready(t)
+	revisions := []string{report.Policy.Revision}
+	for _, text := range []string{"# one\n", "# two\n"} {
+		last := revisions[len(revisions)-1]
+		edit(t, h.dir, "policies/authz.rego", "package postern.authz", text+"package postern.authz")
+		until(t, "it is in force and kept", func() bool {
+			_, report = h.ready(t)
+			return report.Policy.Revision != last && len(h.revisions(t)) > len(revisions)
+		})
+		revisions = append(revisions, report.Policy.Revision)
+	}
+	for i, want := range []string{revisions[1], revisions[0]} {
+		if status, answer := h.call(t, "POST", "/v1/policy/rollback", ""); status != http.StatusOK || answer["revision"] != want {
+			t.Fatalf("rollback %d: %d %v, want %s", i, status, answer, want)
+		}
+		if i == 0 {
+			h = h.restart(t)
+		}
+	}
+	left := 0
+	for _, one := range h.revisions(t) {
+		if kept, _ := one.(map[string]any); kept["rolled_back_at"] != nil {
+			left++
+		}
+	}
+	if left != 2 {
+		t.Errorf("%d are marked: %v", left, h.revisions(t))
+	}
+	if status, answer := h.call(t, "POST", "/v1/policy/rollback", ""); status != http.StatusConflict {
+		t.Errorf("there is nothing further back: %d %v", status, answer)
+	}
+	// Who goes forward again leaves nothing behind as bad.
+	if status, answer := h.call(t, "POST", "/v1/policy/rollback", fmt.Sprintf(`{"revision":%q}`, revisions[2])); status != http.StatusOK {
+		t.Fatalf("%d %v", status, answer)
+	}
+	if status, answer := h.call(t, "POST", "/v1/policy/rollback", ""); status != http.StatusOK || answer["revision"] != revisions[0] {
+		t.Errorf("%d %v", status, answer)
 	}
 }
 
