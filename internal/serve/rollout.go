@@ -29,6 +29,8 @@ type rollouts struct {
 	// the start.
 	revisions *rollout.Revisions
 	failures  atomic.Int64
+	// beside is what the candidate was made beside.
+	beside atomic.Pointer[beside]
 	// poke has the candidate compiled anew.
 	poke   chan os.Signal
 	logger *slog.Logger
@@ -244,6 +246,7 @@ func (c *candidacy) load(ctx context.Context) bool {
 		c.logger.Info("a candidate policy is asked beside the one in force", "candidate", next.Rules(), "policy", current.policy.Rules())
 	}
 	c.last, c.failure = next, ""
+	c.beside.Store(besideOf(next, current))
 	c.shadow.Set(next, current.config.Policy.Shadow.Sample, current.policy.Rules())
 	return true
 }
@@ -314,6 +317,8 @@ func (r *reloader) Promote(ctx context.Context, by consumer.Author, revision str
 	switch {
 	case candidate == nil:
 		return &admin.Conflict{Detail: r.noCandidate()}
+	case !r.builder.rollouts.beside.Load().holds(candidate, r.current):
+		return &admin.Conflict{Detail: stillRead}
 	case revision != "" && revision != candidate.Rules():
 		return &admin.Conflict{Detail: fmt.Sprintf("the candidate is %s and not %.80q: nothing was promoted", candidate.Rules(), revision)}
 	case candidate.Rules() == r.current.policy.Rules():
@@ -366,6 +371,9 @@ func (r *reloader) keeps() (*rollout.Revisions, error) {
 	return r.builder.rollouts.revisions, nil
 }
 
+// stillRead is for a candidate of which there is none yet, or not that of now.
+const stillRead = "the candidate is still being read"
+
 func (r *reloader) noCandidate() string {
 	if report := r.builder.rollouts.shadow.Report(); report.Error != "" {
 		return "the candidate can't be used: " + report.Error
@@ -373,7 +381,7 @@ func (r *reloader) noCandidate() string {
 	if r.current.config.Policy.Shadow == nil {
 		return "there is no candidate: policy.shadow is not configured"
 	}
-	return "the candidate is still being read"
+	return stillRead
 }
 
 // unwritten is for what could not be made safe, so that nothing was changed.
@@ -387,6 +395,7 @@ func (r *reloader) unwritten(err error) error {
 // obeys it, and then here. The revision of the files themselves needs no pin. The
 // caller holds mu.
 func (r *reloader) enforce(ctx context.Context, by consumer.Author, action, origin, revision string) error {
+	ctx = context.WithoutCancel(ctx) // who hangs up leaves nothing half done
 	last, revisions := r.current, r.builder.rollouts.revisions
 	pin := &rollout.Pin{Revision: revision, Over: last.filesRevision(), Origin: origin, By: by.Name, At: r.builder.now()}
 	wanted := last.source
@@ -422,12 +431,18 @@ func (r *reloader) writePin(pin *rollout.Pin) error {
 	return r.builder.rollouts.revisions.SetPin(*pin)
 }
 
-// audit writes the change into the store's audit chain, where there is a store.
-// One that is away holds up nothing: the log has it.
+// auditWithin bounds how long a store that is away holds up what is done already.
+const auditWithin = 5 * time.Second
+
+// audit writes the change into the store's audit chain, where there is a store,
+// also when the caller has hung up meanwhile. One that is away is not waited for:
+// the log has it.
 func (r *reloader) audit(ctx context.Context, by consumer.Author, action, was, revision string) {
 	if r.builder.ledger == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditWithin)
+	defer cancel()
 	_, err := r.builder.ledger.store.Change(ctx, by, func(w consumer.Writer) error {
 		return w.Note(ctx, &consumer.AuditRecord{
 			Action: action, Kind: "policy", Target: revision,
