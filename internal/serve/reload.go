@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
@@ -162,30 +161,34 @@ func (r *reloader) sources() sources {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.current.config
-	folders, trees, files := watched{}, watched{}, map[string]bool{}
-	var data []string
-	for _, files := range c.Policy.Data {
-		data = append(data, files.Pattern)
-	}
-	for _, list := range [][]string{c.Files, c.Consumers.Files, r.current.consumers.Files(), data, r.current.policyFiles()} {
+	w := newWatched()
+	for _, list := range [][]string{c.Files, r.current.consumers.Files(), r.current.policyFiles()} {
 		for _, path := range list {
-			folders.folder(filepath.Dir(path))
-			if resolved, err := filepath.EvalSymlinks(path); err == nil { // it may be a pattern
-				files[resolved] = true
-			}
+			w.file(path)
 		}
 	}
-	if c.Policy.Directory != "" {
-		trees.tree(c.Policy.Directory)
-		maps.Copy(folders, trees)
+	for _, pattern := range c.Consumers.Files {
+		w.pattern(pattern)
 	}
-	return sources{folders: slices.Sorted(maps.Keys(folders)), files: files, trees: trees}
+	for _, data := range c.Policy.Data {
+		w.pattern(data.Pattern)
+	}
+	if c.Policy.Directory != "" {
+		w.tree(c.Policy.Directory)
+	}
+	return w.sources()
 }
 
 // watch reloads when files change and when told to, until ctx ends. Files that
-// were bad are tried again, since the change that mends them may be missed.
+// were bad are tried again, since the change that mends them may be missed. When
+// told to, bundles are asked for too, however unchanged they look.
 func (r *reloader) watch(ctx context.Context, told <-chan os.Signal) error {
-	return watchFolders(ctx, r.logger, r.sources, told, retry, func() bool { return r.reload(ctx) })
+	return watchFolders(ctx, r.logger, r.sources, told, retry, func(told bool) bool {
+		if told {
+			r.builder.keeper.Ask()
+		}
+		return r.reload(ctx)
+	})
 }
 
 // retry is how soon files that were bad are read again without a sign of change.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -279,30 +278,16 @@ func (c *candidacy) sources() sources {
 	if current == nil || current.config.Policy.Shadow == nil {
 		return sources{}
 	}
-	folders, trees := watched{}, watched{}
-	directory := current.config.Policy.Shadow.Directory
-	trees.tree(directory)
-	for len(trees) == 0 && directory != filepath.Dir(directory) {
-		directory = filepath.Dir(directory)
-		if info, err := os.Stat(directory); err == nil && info.IsDir() {
-			folders.folder(directory)
-			break
-		}
+	w, directory := newWatched(), current.config.Policy.Shadow.Directory
+	if w.tree(directory); len(w.trees) == 0 {
+		w.folder(existing(directory))
 	}
-	return sources{folders: append(keysOf(folders), keysOf(trees)...), files: map[string]bool{}, trees: trees}
-}
-
-func keysOf(w watched) (all []string) {
-	for path := range w {
-		all = append(all, path)
-	}
-	slices.Sort(all)
-	return all
+	return w.sources()
 }
 
 // watch keeps the candidate up to date until ctx ends.
 func (c *candidacy) watch(ctx context.Context) error {
-	return watchFolders(ctx, c.logger, c.sources, c.poke, retry, func() bool { return c.load(ctx) })
+	return watchFolders(ctx, c.logger, c.sources, c.poke, retry, func(bool) bool { return c.load(ctx) })
 }
 
 // Promote implements admin.Policies.

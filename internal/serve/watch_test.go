@@ -51,7 +51,7 @@ func TestOnlyWhatIsReadLeadsToAReload(t *testing.T) {
 	}
 	leads("the start", func() {
 		go func() {
-			ended <- watchFolders(ctx, slog.New(slog.DiscardHandler), func() sources { return seen }, nil, time.Hour, func() bool { loads.Add(1); return true })
+			ended <- watchFolders(ctx, slog.New(slog.DiscardHandler), func() sources { return seen }, nil, time.Hour, func(bool) bool { loads.Add(1); return true })
 		}()
 	})
 	before := loads.Load()
