@@ -112,9 +112,12 @@ func (c *carrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer stop(nil)
 	response, err := c.plain.RoundTrip(req.WithContext(ctx))
 	if err != nil {
-		return nil, causeOf(ctx, err)
+		return nil, causeOf(ctx, told(err))
 	}
 	defer func() { _ = response.Body.Close() }()
+	if err := leads(response); err != nil {
+		return nil, err
+	}
 	raw := &parcel{}
 	if response.StatusCode == http.StatusOK {
 		if raw, err = c.read(response.Body, stop); err != nil {
@@ -158,7 +161,7 @@ func (c *carrier) read(body io.Reader, stop context.CancelCauseFunc) (*parcel, e
 	}
 	switch {
 	case left.broken != nil:
-		return nil, fmt.Errorf("the bundle broke off: %w", left.broken)
+		return nil, fmt.Errorf("the bundle broke off: %w", told(left.broken))
 	case raw.size > c.config.MaxSize:
 		return nil, fmt.Errorf("the archive has more than %d bytes, which max_size allows", c.config.MaxSize)
 	}

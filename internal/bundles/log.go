@@ -33,9 +33,9 @@ func (l *logger) Debug(format string, args ...any) { l.log(slog.LevelDebug, form
 func (l *logger) Info(format string, args ...any)  { l.log(slog.LevelDebug, format, args) }
 func (l *logger) Warn(format string, args ...any)  { l.log(slog.LevelWarn, format, args) }
 
-// Error is told as a matter of debugging: each failure is reported by the
-// source itself, once.
-func (l *logger) Error(format string, args ...any) { l.log(slog.LevelDebug, format, args) }
+// Error drops what it is told: each failure is reported by the source itself,
+// once, and without the URLs and answers that stand in OPA's words.
+func (*logger) Error(string, ...any) {}
 
 // WithFields implements logging.Logger. The fields are requests' and answers'.
 func (l *logger) WithFields(map[string]any) logging.Logger { return l }
