@@ -152,7 +152,7 @@ func TestSignatures(t *testing.T) {
 		"another's name":   {archive(t, "one", ours.signed(t, "draft")), named, "draft"},
 		"unsigned":         {archive(t, "one"), verification, "signatures"},
 		"by another":       {archive(t, "one", theirs.signed(t, "any")), verification, "verify"},
-		"without a scope":  {archive(t, "one", ours.signed(t, "any")), scoped, "scope"},
+		"without a scope":  {archive(t, "one", ours.signed(t, "any")), scoped, `it is signed for the scope ""; expected "gate"`},
 		"data changed":     {archive(t, "one", ours.signed(t, "any"), late), verification, "digest"},
 		"a module changed": {archive(t, "one", ours.signed(t, "any"), module("package main\n\nallow := true\n")), verification, "digest"},
 		"roots changed": {archive(t, "one", ours.signed(t, "any"), func(b *bundle.Bundle) {

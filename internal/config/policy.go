@@ -22,7 +22,10 @@ type Policy struct {
 	// Entrypoints are all that routes name, the file's own first.
 	Entrypoints []string
 	// Named is the line that each of them is first named on, where one is.
-	Named   map[string]int
+	Named map[string]int
+	// Lines are those of the fields that name files: policy.data[0].file and
+	// policy.descriptors.
+	Lines   map[string]int
 	Data    []PolicyData
 	Bundles []Bundle
 	// StateDirectory is absolute; empty: nothing outlives the process.
@@ -85,7 +88,7 @@ type Journal struct {
 
 // policy gathers the entry points of all routes, the file's own first.
 func (c *checker) policy(p *policyPart, config *Config) Policy {
-	c.each("policy.allowed_builtins", p.AllowedBuiltins, builtinForm.MatchString, "a builtin's name, such as http.send")
+	c.builtins("policy.allowed_builtins", p.AllowedBuiltins)
 	entrypoints := []string{string(p.Entrypoint), config.Default.Entrypoint}
 	fields := []string{"policy.entrypoint", "default.policy"}
 	for i := range config.Routes {
@@ -94,6 +97,7 @@ func (c *checker) policy(p *policyPart, config *Config) Policy {
 	}
 	all := Policy{
 		Named:           c.named(entrypoints, fields),
+		Lines:           c.fileLines(p),
 		Directory:       c.file("policy.directory", p.Directory),
 		Timeout:         c.span("policy.timeout", p.Timeout, time.Millisecond, time.Minute),
 		AllowedBuiltins: p.AllowedBuiltins,
@@ -167,6 +171,28 @@ func (c *checker) named(names, fields []string) map[string]int {
 		}
 	}
 	return lines
+}
+
+// fileLines are the lines of the fields that name files of policy.
+func (c *checker) fileLines(p *policyPart) map[string]int {
+	lines := map[string]int{}
+	if c.doc.Has("policy.descriptors") {
+		lines["policy.descriptors"] = c.doc.Line("policy.descriptors")
+	}
+	for i := range p.Data {
+		field := at("policy.data", i) + ".file"
+		lines[field] = c.doc.Line(field)
+	}
+	return lines
+}
+
+func (c *checker) builtins(field string, names []string) {
+	c.each(field, names, builtinForm.MatchString, "a builtin's name, such as http.send")
+	for i, name := range names {
+		if builtinForm.MatchString(name) && !policy.HasBuiltin(name) {
+			c.refuse(at(field, i), "OPA has no builtin %q", name)
+		}
+	}
 }
 
 // distinct keeps the first of each.

@@ -162,6 +162,7 @@ func TestRefused(t *testing.T) {
 		{"policy's timeout", "policy: {timeout: 0s}", ":1: policy.timeout: expected 1ms to 1m0s"},
 		{"policy's folder", "policy: {directory: ''}", ":1: policy.directory: expected a path"},
 		{"builtin", "policy: {allowed_builtins: ['HTTP send']}", ":1: policy.allowed_builtins[0]: expected a builtin's name, such as http.send"},
+		{"builtin that is none", "policy: {allowed_builtins: [http.send, http.sent]}", ":1: policy.allowed_builtins[1]: OPA has no builtin \"http.sent\""},
 		{"unknown preset", "identity: {headers: nginx}", ":1: identity.headers: expected apisix, kong or a mapping of header to field"},
 		{"no headers", "identity: {headers: {}}", ":1: identity.headers: expected 1 to 1024 headers"},
 		{"unknown field", "identity: {headers: {X-A: consumer.id}}", ":1: identity.headers.X-A: expected consumer.name, .display_name, .environment, .groups, .roles or .labels.NAME; credential.id or .kind; identity.scopes, .roles, .groups, .issuer, .client_id or .claims.NAME; or anonymous"},

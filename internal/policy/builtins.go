@@ -59,10 +59,13 @@ func outward(allowed []string) bool {
 	return slices.Contains(allowed, "http.send") || slices.Contains(allowed, "net.lookup_ip_addr")
 }
 
+// HasBuiltin reports whether there is a builtin of a name.
+func HasBuiltin(name string) bool { return ast.BuiltinMap[name] != nil }
+
 func known(allowed []string) error {
 	e := &Error{}
 	for _, name := range allowed {
-		if ast.BuiltinMap[name] == nil {
+		if !HasBuiltin(name) {
 			e.Problems = append(e.Problems, Problem{Text: fmt.Sprintf("allowed_builtins: OPA has no builtin %q", name)})
 		}
 	}

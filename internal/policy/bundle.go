@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -135,9 +137,9 @@ func readBundle(name string, files *unpacked, o BundleOptions) (*Bundle, error) 
 	read, err := reader.Read()
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, files.named(err, o)
 	case read.Type() == bundle.DeltaBundleType:
-		return nil, errors.New("it is a delta bundle; expected a whole one")
+		return nil, errors.New("it is a delta bundle, and those are not taken; expected a whole one")
 	case len(read.WasmModules) > 0 || len(read.PlanModules) > 0:
 		return nil, errors.New("it holds compiled rules; expected them in Rego")
 	}
@@ -155,6 +157,25 @@ func readBundle(name string, files *unpacked, o BundleOptions) (*Bundle, error) 
 		return nil, err
 	}
 	return b, nil
+}
+
+// named puts both scopes into what OPA says of a signature that is for another
+// one; the signature itself is good then.
+func (u *unpacked) named(err error, o BundleOptions) error {
+	if o.Verification == nil || err.Error() != "scope mismatch" {
+		return err
+	}
+	var signatures bundle.SignaturesConfig
+	if json.Unmarshal(u.files["/.signatures.json"], &signatures) != nil || len(signatures.Signatures) == 0 {
+		return err
+	}
+	parts := strings.Split(signatures.Signatures[0], ".")
+	var signed bundle.DecodedSignature
+	payload, wrong := base64.RawURLEncoding.DecodeString(parts[min(1, len(parts)-1)])
+	if wrong != nil || json.Unmarshal(payload, &signed) != nil {
+		return err
+	}
+	return fmt.Errorf("it is signed for the scope %.80q; expected %.80q", signed.Scope, o.Verification.Scope)
 }
 
 // isModule leaves out tests, as they are in a directory.

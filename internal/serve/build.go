@@ -216,7 +216,8 @@ func (b *builder) compile(ctx context.Context, c *config.Config, last *built) (*
 	}
 	return b.choose(ctx, c.Policy, func(all []*policy.Bundle) (*policy.Snapshot, error) {
 		o.Bundles = all
-		return policy.Compile(ctx, o)
+		s, err := policy.Compile(ctx, o)
+		return s, blame(c, err)
 	})
 }
 

@@ -72,10 +72,26 @@ func Validate(ctx context.Context, o Options) error {
 		return err
 	}
 	next.closeUnless(nil)
-	if c.Policy.DryRun && o.Stderr != nil {
-		_, _ = fmt.Fprintln(o.Stderr, "warning: policy.dry_run lets through what policy denies") // nothing else depends on it
+	if o.Stderr != nil {
+		for _, warning := range unwise(c.Policy) {
+			_, _ = fmt.Fprintln(o.Stderr, "warning: "+warning) // nothing else depends on it
+		}
 	}
 	return nil
+}
+
+// unwise is what a process begins with all the same.
+func unwise(p config.Policy) (warnings []string) {
+	if p.DryRun {
+		warnings = append(warnings, "policy.dry_run lets through what policy denies")
+	}
+	if p.Shadow == nil {
+		return warnings
+	}
+	if info, err := os.Stat(p.Shadow.Directory); err != nil || !info.IsDir() {
+		warnings = append(warnings, "policy.shadow.directory: there is no folder "+p.Shadow.Directory+": no candidate is asked until there is")
+	}
+	return warnings
 }
 
 // lookInto opens a store to look into it, beside the process that serves from
