@@ -131,6 +131,8 @@ func (w witness) Challenge(rejected bool) string {
 func (w witness) Authenticate(ctx context.Context, req *access.Request) (access.Proof, error) {
 	as := recordOf(ctx).as
 	switch {
+	case as != nil && as.Credential.Kind == w.kind && !as.Consumer.Enabled:
+		return access.Proof{}, access.Invalid("consumer " + as.Consumer.Name + " is disabled")
 	case as != nil && as.Credential.Kind == w.kind:
 		return access.Proof{Identity: as}, nil
 	case as != nil || w.inner == nil:

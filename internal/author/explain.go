@@ -34,9 +34,16 @@ type Explanation struct {
 	Detail string `json:"detail,omitempty"`
 	// Rules were tried, in order of their place.
 	Rules []Tried `json:"rules"`
-	// NearMisses are the smallest sets of failed expressions whose change would
-	// have allowed; none when it was allowed, or none was found.
+	// NearMisses are the smallest sets of failed expressions whose change allows,
+	// as was tried; none when it was allowed, or none was found.
 	NearMisses []Miss `json:"near_misses"`
+	// Unsure are others of which that can't be tried.
+	Unsure []Miss `json:"may_be_missing"`
+
+	// secrets are not to be shown.
+	secrets []string
+	// overran says that the decision took longer than it may.
+	overran bool
 }
 
 // Tried is a rule that was tried, and whether it held for any of its tries.
@@ -57,7 +64,7 @@ type Tried struct {
 // where credentials do, in these headers or in others that are known to hold
 // some, are not shown.
 func Explain(ctx context.Context, s *policy.Snapshot, q *gate.Question, directory string, credentialHeaders []string) (*Explanation, error) {
-	x := &Explanation{Entrypoint: q.Entrypoint, Revision: s.Revision(), Rules: []Tried{}, NearMisses: []Miss{}}
+	x := &Explanation{Entrypoint: q.Entrypoint, Revision: s.Revision(), Rules: []Tried{}, NearMisses: []Miss{}, Unsure: []Miss{}}
 	body := s.EntrypointQuery(q.Entrypoint)
 	if body == nil {
 		return nil, fmt.Errorf("the entry point %q is not compiled", q.Entrypoint)
@@ -72,16 +79,17 @@ func Explain(ctx context.Context, s *policy.Snapshot, q *gate.Question, director
 	case err != nil:
 		return nil, err
 	}
+	x.secrets = secretsOf(q.Request, credentialHeaders)
 	x.look(ctx, s, probe, body)
 	x.under(directory)
-	x.hide(secretsOf(q.Request, credentialHeaders))
+	x.hide(x.secrets)
 	return x, nil
 }
 
 // ExplainRecorded explains what a policy answers to an input that was kept, as
 // of a time.
 func ExplainRecorded(ctx context.Context, s *policy.Snapshot, entrypoint string, input *ast.Term, at time.Time, directory string) (*Explanation, error) {
-	x := &Explanation{Entrypoint: entrypoint, Revision: s.Revision(), Rules: []Tried{}, NearMisses: []Miss{}}
+	x := &Explanation{Entrypoint: entrypoint, Revision: s.Revision(), Rules: []Tried{}, NearMisses: []Miss{}, Unsure: []Miss{}}
 	body := s.EntrypointQuery(entrypoint)
 	if body == nil {
 		return nil, fmt.Errorf("the entry point %q is not compiled", entrypoint)
@@ -97,17 +105,28 @@ func (x *Explanation) decided(d *access.Decision, err error) {
 	x.Allowed, x.Detail = d.Allowed && err == nil, d.Detail
 	if err != nil {
 		x.Detail, _, _ = strings.Cut(err.Error(), "\n")
+		var overrun *policy.Overrun
+		x.overran = errors.As(err, &overrun)
 	}
 }
 
 // look evaluates once more and watches.
 func (x *Explanation) look(ctx context.Context, s *policy.Snapshot, probe *policy.Probe, body ast.Body) {
-	t := tracer{input: probe.Input(), tried: map[*ast.Rule]*Tried{}, running: map[uint64]*ast.Rule{}}
-	_ = probe.Solve(ctx, body, searchTime, &t, func(topdown.QueryResult) error { return nil }) // its error is the decision's
-	x.Rules = t.rules()
-	if !x.Allowed {
-		x.NearMisses = append(x.NearMisses, nearMisses(ctx, probe, s.Compiler(), refOf(x.Entrypoint))...)
+	search := newSearch(ctx, probe, s.Compiler())
+	search.veil = &veil{probe.Input(), s.Compiler(), x.secrets}
+	t := tracer{input: probe.Input(), search: search, tried: map[*ast.Rule]*Tried{}, running: map[uint64]*ast.Rule{}}
+	within := searchTime
+	if x.overran {
+		within = askTime // it would overrun again
 	}
+	_ = probe.Solve(ctx, body, within, &t, func(topdown.QueryResult) error { return nil }) // its error is the decision's
+	x.Rules = t.rules()
+	if x.Allowed || x.overran {
+		return
+	}
+	search.deadline = time.Now().Add(searchTime)
+	sure, unsure := search.misses(refOf(x.Entrypoint))
+	x.NearMisses, x.Unsure = append(x.NearMisses, sure...), append(x.Unsure, unsure...)
 }
 
 // under puts a directory before the files' names.
@@ -115,7 +134,7 @@ func (x *Explanation) under(directory string) {
 	for i := range x.Rules {
 		x.Rules[i].File = filepath.Join(directory, x.Rules[i].File)
 	}
-	for _, miss := range x.NearMisses {
+	for _, miss := range slices.Concat(x.NearMisses, x.Unsure) {
 		for i := range miss {
 			miss[i].File = filepath.Join(directory, miss[i].File)
 		}
@@ -132,8 +151,9 @@ func refOf(entrypoint string) ast.Ref {
 
 // tracer notes the rules that are tried, and what their expressions saw.
 type tracer struct {
-	input *ast.Term
-	tried map[*ast.Rule]*Tried
+	input  *ast.Term
+	search *search
+	tried  map[*ast.Rule]*Tried
 	// running are the rules of queries by their ids.
 	running map[uint64]*ast.Rule
 }
@@ -213,7 +233,13 @@ func (t *tracer) values(body ast.Body, expr *ast.Expr, e *topdown.Event) (lines 
 			if ref, isRef := standsFor(body, ast.NewTerm(x)).Value.(ast.Ref); isRef && strings.HasPrefix(string(x), ast.LocalVarPrefix) {
 				t.read(ref, add)
 			}
+			if call := callOf(body, x); call != nil && strings.HasPrefix(string(x), ast.LocalVarPrefix) {
+				t.made(body, call, x, e, add)
+			}
 			named, known := e.LocalMetadata[x]
+			if strings.HasPrefix(string(named.Name), "$") {
+				return false
+			}
 			if known && e.Locals != nil && !strings.HasPrefix(string(named.Name), "__") {
 				if value := e.Locals.Get(x); value != nil {
 					add(string(named.Name), ast.NewTerm(value))
@@ -223,6 +249,28 @@ func (t *tracer) values(body ast.Body, expr *ast.Expr, e *topdown.Event) (lines 
 		return false
 	}).Walk(expr)
 	return lines
+}
+
+// made tells of what a call gave, and of what it was given.
+func (t *tracer) made(body ast.Body, call *ast.Expr, name ast.Var, e *topdown.Event, add func(string, *ast.Term)) {
+	for _, o := range call.Operands()[:len(call.Operands())-1] {
+		if ref, isRef := standsFor(body, o).Value.(ast.Ref); isRef {
+			t.read(ref, add)
+		}
+	}
+	f := &frame{search: t.search, body: body}
+	text := f.describeCall(call, 0)
+	if text == "" || e.Locals == nil {
+		return
+	}
+	value := e.Locals.Get(name)
+	if value == nil {
+		return
+	}
+	if t.search.veil.covers(body, ast.NewTerm(name)) {
+		value = ast.String("(hidden)")
+	}
+	add(text, ast.NewTerm(value))
 }
 
 // read tells of a part of the input.
@@ -303,7 +351,7 @@ func (x *Explanation) hide(secrets []string) {
 			x.Rules[i].Saw[j] = hidden(x.Rules[i].Saw[j])
 		}
 	}
-	for _, miss := range x.NearMisses {
+	for _, miss := range slices.Concat(x.NearMisses, x.Unsure) {
 		for i := range miss {
 			miss[i].Text = hidden(miss[i].Text)
 		}

@@ -58,7 +58,7 @@ func explain(t *testing.T, c *author.Court, method string, headers access.Header
 		t.Fatal(err)
 	}
 	var misses []string
-	for _, miss := range x.NearMisses {
+	for _, miss := range slices.Concat(x.NearMisses, x.Unsure) {
 		var texts []string
 		for _, lack := range miss {
 			texts = append(texts, lack.Text)
@@ -144,6 +144,83 @@ func TestNearMissesAreTrue(t *testing.T) {
 				t.Errorf("%s by %v: allowed %v, near misses %q", method, roles, x.Allowed, misses)
 			}
 		}
+	}
+}
+
+// A near miss that is told as one was tried; what can't be tried stands apart.
+func TestNearMissesAreTried(t *testing.T) {
+	mobile := &author.Identity{Consumer: "mobile", Roles: []string{"reader"}}
+	for name, test := range map[string]struct {
+		rules        string
+		sure, unsure int
+	}{
+		"another rule forbids it": {"default allow := false\nallow if {\n\t\"admin\" in input.identity.roles\n\tnot denied\n}\ndenied if \"admin\" in input.identity.roles", 0, 0},
+		"an answer that can't be obeyed": {
+			"allow := {\"allowed\": true, \"headers\": {\"bad header\": \"a\"}} if \"admin\" in input.identity.roles", 0, 0,
+		},
+		"tried":            {"allow if \"admin\" in input.identity.roles", 1, 0},
+		"a value":          {"allow if input.consumer.labels.plan == \"gold\"", 1, 0},
+		"a truth":          {"allow if input.identity.claims.mfa", 1, 0},
+		"can't be tried":   {"allow if count(input.identity.roles) > 3", 0, 1},
+		"not to be denied": {"allow if not denied\ndenied if \"reader\" in input.identity.roles", 0, 1},
+		"an object's rule": {"allow := {\"allowed\": ok}\ndefault ok := false\nok if input.consumer.labels.plan == \"gold\"", 1, 0},
+		"no default":       {"allow := {\"allowed\": ok}\nok if input.consumer.labels.plan == \"gold\"", 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x, misses := explain(t, court(t, test.rules), "GET", nil, mobile)
+			if len(x.NearMisses) != test.sure || len(x.Unsure) != test.unsure {
+				t.Errorf("%d tried and %d not, want %d and %d: %q", len(x.NearMisses), len(x.Unsure), test.sure, test.unsure, misses)
+			}
+		})
+	}
+}
+
+// The values that calls gave are told, and who added to a set that is counted.
+func TestExplainTellsWhatCallsGave(t *testing.T) {
+	reader := &author.Identity{Consumer: "mobile", Roles: []string{"reader"}}
+	for name, test := range map[string]struct{ rules, want string }{
+		"a set that must be empty": {
+			"allow if count(violations) == 0\nviolations contains \"no mfa\" if not input.identity.claims.mfa",
+			`count(postern.authz.violations) is 1, want 0: line 4 adds "no mfa" by not input.identity.claims.mfa`,
+		},
+		"a count":      {"allow if count(input.identity.roles) > 3", "count(identity.roles) is 1"},
+		"another case": {"allow if lower(input.route.name) == \"b\"", "lower(route.name) is order, want b"},
+		"a function": {
+			"allow if level(input.identity.roles[0]) >= 5\nlevel(r) := 1 if r == \"reader\"", "level(identity.roles[0]) is 1",
+		},
+		"a name": {"allow if {\n\tn := count(input.identity.roles)\n\tn > 3\n}", "n > 3 (count(identity.roles) is 1)"},
+	} {
+		if _, misses := explain(t, court(t, test.rules), "GET", nil, reader); !strings.Contains(strings.Join(misses, "\n"), test.want) {
+			t.Errorf("%s: got %q, want %q", name, misses, test.want)
+		}
+	}
+}
+
+// The compiler's own names mean nothing to an author.
+func TestExplainTellsOfNoGeneratedNames(t *testing.T) {
+	c := court(t, "allow if {\n\tsome k\n\tinput.route.params[k] == \"a-8\"\n}\nallow if {\n\tsome k, v in input.consumer.labels\n\tk == \"zzz\"\n\tv == input.consumer.attributes[k]\n}\n"+
+		"allow if {\n\tinput.identity.roles[_] == \"none\"\n\tinput.consumer.attributes[input.route.name][_] == 1\n}\nallow if {\n\tsome part in input.parsed_path\n\tf(part)[_] == input.identity.groups[_]\n}\nf(x) := [upper(x)]\n"+
+		"allow if {\n\t[_, x] := input.parsed_path\n\tnet.cidr_contains(ranges[x], input.attributes.source.address.socketAddress.address)\n}\nranges[x] := \"10.0.0.0/8\" if some x in [\"7\"]")
+	x, misses := explain(t, c, "GET", nil, &author.Identity{Consumer: "a", Labels: map[string]string{"b": "c"}, Roles: []string{"r"}})
+	told := strings.Join(misses, "\n")
+	for _, r := range x.Rules {
+		told += "\n" + r.Rule + " " + strings.Join(r.Saw, "\n")
+	}
+	if strings.Contains(told, "__local") || strings.Contains(told, "$") || strings.Contains(told, "want not there") {
+		t.Errorf("got %s", told)
+	}
+}
+
+func TestExplainHidesWhatCallsMakeOfCredentials(t *testing.T) {
+	c := court(t, "allow if lower(input.attributes.request.http.headers.authorization) == \"z\"\n\nallow if upper(token) == \"Z\"\n\n"+
+		"token := input.attributes.request.http.headers.authorization\n\nallow if count(bad) == 0\n\nbad contains lower(token)\n\nallow if made(\"x\") == \"q\"\n\nmade(_) := lower(token)")
+	x, misses := explain(t, c, "GET", access.Headers{{Name: "authorization", Value: "CaNaRy-one"}}, &author.Identity{Consumer: "a"})
+	told := strings.Join(misses, "\n")
+	for _, r := range x.Rules {
+		told += "\n" + strings.Join(r.Saw, "\n")
+	}
+	if strings.Contains(strings.ToLower(told), "canary") || !strings.Contains(told, "(hidden)") {
+		t.Errorf("got %s", told)
 	}
 }
 

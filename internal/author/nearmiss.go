@@ -1,6 +1,7 @@
 package author
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -40,11 +41,14 @@ type Lack struct {
 	identity bool
 	// collection lacks what value is given once the rest is known.
 	collection string
+	members    *ast.Term
 	value      ast.Var
 	owner      *frame
+	// change is what would mend it, nil where that can't be made in the input.
+	change *change
 }
 
-// Miss is a smallest set of failed expressions whose change would have allowed.
+// Miss is a smallest set of failed expressions.
 type Miss []Lack
 
 // frame is one evaluation of a rule's body: what its names stand for.
@@ -53,6 +57,8 @@ type frame struct {
 	body   ast.Body
 	// names say where the arguments came from.
 	names map[ast.Var]string
+	// from are the references that the arguments were given as.
+	from map[ast.Var]*ast.Term
 }
 
 // bindings are the values of names. They are never changed.
@@ -82,26 +88,53 @@ type search struct {
 	ctx      context.Context
 	probe    *policy.Probe
 	compiler *ast.Compiler
+	veil     *veil
 	limit    int
 	deadline time.Time
 	found    map[string]Miss
+	// untrue are those that were tried and are none.
+	untrue map[string]bool
 }
 
 // continuation is what follows once a body is gone through.
 type continuation func(b bindings, lacks []Lack)
 
-// nearMisses finds the smallest sets of failed expressions whose change would
-// have made a rule true.
+// nearMisses finds the smallest sets of failed expressions whose change allows,
+// and after them those of which that can't be tried.
 func nearMisses(ctx context.Context, probe *policy.Probe, compiler *ast.Compiler, rule ast.Ref) []Miss {
-	s := &search{ctx: ctx, probe: probe, compiler: compiler, deadline: time.Now().Add(searchTime), found: map[string]Miss{}}
+	sure, unsure := newSearch(ctx, probe, compiler).misses(rule)
+	return slices.Concat(sure, unsure)
+}
+
+func newSearch(ctx context.Context, probe *policy.Probe, compiler *ast.Compiler) *search {
+	return &search{
+		ctx: ctx, probe: probe, compiler: compiler, deadline: time.Now().Add(searchTime),
+		found: map[string]Miss{}, untrue: map[string]bool{},
+	}
+}
+
+// misses are those that allow, as was tried, and those that can't be tried.
+func (s *search) misses(rule ast.Ref) (sure, unsure []Miss) {
+	entrypoint := entrypointOf(rule)
 	for s.limit = 1; s.limit <= mostLacks && len(s.found) == 0 && !s.over(); s.limit++ {
-		for _, r := range branches(compiler.GetRules(rule)) {
-			if !r.Default && allows(r) {
-				s.rule(r, nil, &frame{search: s}, nil, 0, func(_ bindings, lacks []Lack) { s.keep(lacks) })
+		for _, r := range branches(s.compiler.GetRules(rule)) {
+			if !r.Default && r.Head.Value != nil && allows(r) {
+				s.rule(r, nil, &frame{search: s}, nil, 0, func(result bindings, lacks []Lack) { s.answered(r, result, lacks) })
+			}
+		}
+		for key, miss := range s.found {
+			switch s.try(entrypoint, miss) {
+			case untrue:
+				delete(s.found, key)
+				s.untrue[key] = true
+			case proven:
+				sure = append(sure, miss)
+			case untried:
+				unsure = append(unsure, miss)
 			}
 		}
 	}
-	return s.ranked()
+	return ranked(sure), ranked(unsure)
 }
 
 // branches are rules with what follows each else. That an else is only reached
@@ -143,24 +176,27 @@ func (s *search) keep(lacks []Lack) {
 		return
 	}
 	slices.Sort(texts)
-	if key := strings.Join(texts, "\n"); s.found[key] == nil {
+	if key := strings.Join(texts, "\n"); s.found[key] == nil && !s.untrue[key] {
 		s.found[key] = slices.Clone(lacks)
 	}
 }
 
 // ranked are what the consumer lacks first, for that is what is mostly given.
-func (s *search) ranked() []Miss {
-	all := make([]Miss, 0, len(s.found))
-	for _, key := range slices.Sorted(maps.Keys(s.found)) {
-		all = append(all, s.found[key])
-	}
-	slices.SortStableFunc(all, func(a, b Miss) int {
-		if d := len(a) - len(b); d != 0 {
-			return d
-		}
-		return b.own() - a.own()
+func ranked(all []Miss) []Miss {
+	slices.SortFunc(all, func(a, b Miss) int {
+		return cmp.Or(len(a)-len(b), b.own()-a.own(), strings.Compare(a.String(), b.String()))
 	})
 	return all[:min(len(all), mostMisses)]
+}
+
+// String gives its texts.
+func (m Miss) String() string {
+	texts := make([]string, len(m))
+	for i := range m {
+		texts[i] = m[i].Text
+	}
+	slices.Sort(texts)
+	return strings.Join(texts, "\n")
 }
 
 func (m Miss) own() (n int) {
@@ -178,12 +214,17 @@ func (s *search) rule(r *ast.Rule, operands []*ast.Term, caller *frame, b bindin
 	if depth > deepest || r.Default {
 		return
 	}
-	inner, known := &frame{search: s, body: r.Body, names: map[ast.Var]string{}}, bindings{}
+	inner, known := &frame{search: s, body: r.Body, names: map[ast.Var]string{}, from: map[ast.Var]*ast.Term{}}, bindings{}
 	for i, arg := range r.Head.Args {
 		if i >= len(operands) {
 			return
 		}
 		value := caller.value(operands[i], b)
+		if name, isVar := arg.Value.(ast.Var); isVar {
+			if from := caller.resolve(operands[i]); isRef(from) {
+				inner.from[name] = from
+			}
+		}
 		switch name, isVar := arg.Value.(ast.Var); {
 		case isVar && value.IsGround():
 			known[name], inner.names[name] = value, caller.describe(operands[i])
@@ -232,6 +273,7 @@ func (s *search) body(f *frame, i int, b bindings, lacks []Lack, depth int, done
 	if name, collection, from := f.generator(expr, b); from {
 		lack := f.lackOf(expr)
 		lack.collection, lack.value, lack.owner, lack.identity = collection, name, f, true
+		lack.members = membersOf(expr)
 		next(b, append(slices.Clip(lacks), lack))
 		return
 	}
@@ -252,6 +294,10 @@ func (s *search) failed(f *frame, expr *ast.Expr, b bindings, lacks []Lack, dept
 	}
 	lack := f.lackOf(expr)
 	lack.Text, lack.identity = s.words(f, expr, b)
+	lack.change = s.mending(f, expr, b)
+	if members := s.producers(f, expr); lack.Text != "" && len(members) > 0 {
+		lack.Text += ": " + strings.Join(members, "; ")
+	}
 	next(b, append(slices.Clip(lacks), lack))
 }
 
@@ -304,6 +350,9 @@ func (s *search) called(expr *ast.Expr) ([]*ast.Rule, []*ast.Term) {
 			return s.compiler.GetRulesExact(ref), nil
 		}
 	case []*ast.Term:
+		if expr.IsEquality() {
+			return s.assigned(expr)
+		}
 		if ref := expr.Operator(); ref.HasPrefix(ast.DefaultRootRef) {
 			return s.compiler.GetRulesExact(ref), expr.Operands()
 		}
@@ -323,7 +372,7 @@ func (s *search) every(f *frame, every *ast.Every, b bindings, lacks []Lack, dep
 	each(domain, func(k, v *ast.Term) {
 		members = append(members, b.with(topdown.QueryResult{key: k, value: v}))
 	})
-	inner := &frame{search: s, body: every.Body, names: f.names}
+	inner := &frame{search: s, body: every.Body, names: f.names, from: f.from}
 	var from func(j int, lacks []Lack)
 	from = func(j int, lacks []Lack) {
 		if j == len(members) {
@@ -412,6 +461,7 @@ func (f *frame) settle(b bindings, lacks []Lack) ([]Lack, bool) {
 			return nil, false
 		}
 		l.Text = "lacks " + singular(l.collection) + " " + plainText(value)
+		l.change = f.joining(l.members, value)
 	}
 	return settled, true
 }
@@ -430,4 +480,174 @@ func (f *frame) value(term *ast.Term, b bindings) *ast.Term {
 		return b[name]
 	}
 	return term
+}
+
+// membersOf is the collection whose members a generator takes.
+func membersOf(expr *ast.Expr) *ast.Term {
+	ref, _ := expr.Operand(1).Value.(ast.Ref)
+	return ast.NewTerm(ref[:len(ref)-1])
+}
+
+// mending is the change of the input that would make an expression hold, nil
+// where there is no saying.
+func (s *search) mending(f *frame, expr *ast.Expr, b bindings) *change {
+	if expr.Negated || len(expr.With) > 0 {
+		return nil
+	}
+	if !expr.IsCall() {
+		return f.setting(termOf(expr), ast.InternedTerm(true))
+	}
+	operands := expr.Operands()
+	switch expr.Operator().String() {
+	case ast.Member.Name:
+		member, collection := s.known(f, operands[0], b), s.known(f, operands[1], b)
+		if f.inputRef(operands[0]) == nil || f.inputRef(operands[1]) != nil {
+			return f.joining(operands[1], member)
+		}
+		var first *ast.Term
+		if collection != nil {
+			each(collection, func(_, v *ast.Term) {
+				if first == nil {
+					first = v
+				}
+			})
+		}
+		return f.setting(operands[0], first)
+	case ast.Equality.Name, ast.Equal.Name, ast.Assign.Name, policy.Compared:
+		for _, sides := range [][2]*ast.Term{{operands[0], operands[1]}, {operands[1], operands[0]}} {
+			if c := f.setting(sides[0], s.known(f, sides[1], b)); c != nil {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// known is the value that a term has, nil when it has none.
+func (s *search) known(f *frame, term *ast.Term, b bindings) *ast.Term {
+	term = f.value(term, b)
+	if _, isVar := term.Value.(ast.Var); isVar {
+		term = standsFor(f.body, term)
+	}
+	if _, isVar := term.Value.(ast.Var); isVar {
+		return nil
+	}
+	if term.IsGround() && !isRef(term) {
+		return term
+	}
+	got := ast.Var("seen")
+	solutions, err := s.solve(ast.Equality.Expr(ast.NewTerm(got), term), b)
+	if err != nil || len(solutions) == 0 {
+		return nil
+	}
+	return solutions[0][got]
+}
+
+// answered keeps what would have made a rule answer, if that may be an allow.
+func (s *search) answered(r *ast.Rule, result bindings, lacks []Lack) {
+	value := result[resultName]
+	if object, isObject := valueOf(value).(ast.Object); isObject {
+		if allowed := object.Get(ast.InternedTerm("allowed")); allowed == nil || !allowed.Equal(ast.InternedTerm(true)) {
+			s.follow(r, lacks)
+			return
+		}
+	}
+	if value != nil && policy.Obeyable(value.Value) != nil {
+		return
+	}
+	if truth, isBool := valueOf(value).(ast.Boolean); isBool && !bool(truth) {
+		return
+	}
+	s.keep(lacks)
+}
+
+func valueOf(term *ast.Term) ast.Value {
+	if term == nil {
+		return nil
+	}
+	return term.Value
+}
+
+// follow goes into the rules that say whether an answer's "allowed" is true.
+func (s *search) follow(r *ast.Rule, lacks []Lack) {
+	object, isObject := standsFor(r.Body, r.Head.Value).Value.(ast.Object)
+	if !isObject {
+		return
+	}
+	allowed := object.Get(ast.InternedTerm("allowed"))
+	if allowed == nil {
+		return
+	}
+	ref, asked := standsFor(r.Body, allowed).Value.(ast.Ref)
+	if !asked || !ref.HasPrefix(ast.DefaultRootRef) || !ref.IsGround() {
+		return
+	}
+	s.into(&frame{search: s, body: r.Body}, s.compiler.GetRulesExact(ref), nil, nil, lacks, 1, func(_ bindings, lacks []Lack) { s.keep(lacks) })
+}
+
+// assigned are the rules whose value an expression takes, beside where it goes.
+func (s *search) assigned(expr *ast.Expr) ([]*ast.Rule, []*ast.Term) {
+	for _, sides := range [][2]*ast.Term{{expr.Operand(0), expr.Operand(1)}, {expr.Operand(1), expr.Operand(0)}} {
+		ref, asks := sides[0].Value.(ast.Ref)
+		if !asks || !ref.HasPrefix(ast.DefaultRootRef) || !ref.IsGround() {
+			continue
+		}
+		rules := s.compiler.GetRulesExact(ref)
+		_, isVar := sides[1].Value.(ast.Var)
+		_, isBool := sides[1].Value.(ast.Boolean)
+		if len(rules) > 0 && (isVar || isBool) && rules[0].Head.Value != nil && len(rules[0].Head.Args) == 0 {
+			return rules, []*ast.Term{sides[1]}
+		}
+	}
+	return nil, nil
+}
+
+// producers tell of the rules that made the members of the sets which an
+// expression looks at.
+func (s *search) producers(f *frame, expr *ast.Expr) (all []string) {
+	for _, operand := range expr.Operands() {
+		name, isVar := operand.Value.(ast.Var)
+		if !isVar {
+			continue
+		}
+		call := callOf(f.body, name)
+		if call == nil {
+			continue
+		}
+		for _, argument := range call.Operands()[:len(call.Operands())-1] {
+			ref, isReference := standsFor(f.body, argument).Value.(ast.Ref)
+			if !isReference || !ref.HasPrefix(ast.DefaultRootRef) || !ref.IsGround() {
+				continue
+			}
+			for _, r := range s.compiler.GetRulesExact(ref) {
+				all = append(all, s.produced(r)...)
+			}
+		}
+	}
+	return all[:min(len(all), mostMisses)]
+}
+
+// produced tells what members a rule adds to a set.
+func (s *search) produced(r *ast.Rule) (all []string) {
+	if r.Head.Key == nil || r.Default {
+		return nil
+	}
+	solutions, err := s.solveAll(r.Body)
+	if err != nil {
+		return nil
+	}
+	for _, solution := range solutions {
+		member := r.Head.Key
+		if name, isVar := member.Value.(ast.Var); isVar && solution[name] != nil {
+			member = solution[name]
+		}
+		shown := plainText(member)
+		if s.veil.covers(r.Body, r.Head.Key) {
+			shown = "(hidden)"
+		}
+		if text := fmt.Sprintf("line %d adds %s by %s", r.Location.Row, shown, sourceOfBody(r.Body)); member.IsGround() && !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
 }

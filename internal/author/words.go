@@ -1,11 +1,15 @@
 package author
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/postern-authz/postern/internal/policy"
 )
 
 // longest is how much of a value is shown.
@@ -25,7 +29,7 @@ func (s *search) words(f *frame, expr *ast.Expr, b bindings) (text string, ident
 	switch expr.Operator().String() {
 	case ast.Member.Name:
 		return s.memberWords(f, operands[0], operands[1], b)
-	case ast.Equality.Name, ast.Equal.Name, ast.Assign.Name:
+	case ast.Equality.Name, ast.Equal.Name, ast.Assign.Name, policy.Compared:
 		return s.equalWords(f, operands[0], operands[1], b)
 	case "glob.match":
 		pattern, path := f.value(operands[0], b), s.seen(f, operands[2], b)
@@ -36,6 +40,9 @@ func (s *search) words(f *frame, expr *ast.Expr, b bindings) (text string, ident
 		return fmt.Sprintf("%s %s does not match %s", name, path, plainText(pattern)), false
 	}
 	var saw, names []string
+	if n := argumentsOf(expr, len(operands)); len(operands) > n {
+		operands = operands[:n] // the last is what takes the result
+	}
 	for _, o := range operands {
 		name := f.describe(o)
 		names = append(names, name)
@@ -81,7 +88,15 @@ func (s *search) equalWords(f *frame, a, c *ast.Term, b bindings) (string, bool)
 	if hidden, free := other.Value.(ast.Var); free && b[hidden] == nil && f.describe(other) == "" {
 		return name + " is not there", isIdentity(name)
 	}
-	return fmt.Sprintf("%s is %s, want %s", name, s.seen(f, a, b), s.seen(f, other, b)), isIdentity(name)
+	saw, want := s.seen(f, a, b), s.seen(f, other, b)
+	if want == unknown || want == notThere {
+		if from := f.describe(other); saw != notThere && saw != unknown && from != "" {
+			name, saw, want = from, want, saw
+		} else {
+			return name + " is not there", isIdentity(name)
+		}
+	}
+	return fmt.Sprintf("%s is %s, want %s", name, saw, want), isIdentity(name)
 }
 
 // isGiven reports whether a term is a name of the compiler's own.
@@ -104,12 +119,21 @@ func isIdentity(path string) bool {
 	return false
 }
 
+// unknown is what is told of a value that was not found out.
+const (
+	unknown  = "unknown"
+	notThere = "not there"
+)
+
 // seen is the value that a term had; "not there" when it is undefined.
 func (s *search) seen(f *frame, term *ast.Term, b bindings) string {
+	if name, isVar := term.Value.(ast.Var); isVar && callOf(f.body, name) != nil && s.veil.covers(f.body, term) {
+		return "(hidden)"
+	}
 	term = f.value(term, b)
 	if isGiven(term) {
 		if term = standsFor(f.body, term); isGiven(term) {
-			return "unknown"
+			return unknown
 		}
 	}
 	if _, isReference := term.Value.(ast.Ref); !isReference {
@@ -118,37 +142,106 @@ func (s *search) seen(f *frame, term *ast.Term, b bindings) string {
 	got := ast.Var("seen")
 	solutions, err := s.solve(ast.Equality.Expr(ast.NewTerm(got), term), b)
 	if err != nil || len(solutions) == 0 {
-		return "not there"
+		return notThere
 	}
 	return plainText(solutions[0][got])
 }
 
-// describe is where a term's value comes from, such as identity.scopes; "" for
-// what the policy says itself.
-func (f *frame) describe(term *ast.Term) string {
+// describe is where a term's value comes from, such as identity.scopes, or
+// count(identity.roles) for what a call makes of it; "" for what the policy says
+// itself.
+func (f *frame) describe(term *ast.Term) string { return f.describeAt(term, 0) }
+
+func (f *frame) describeAt(term *ast.Term, depth int) string {
+	if depth > deepest {
+		return ""
+	}
 	switch v := term.Value.(type) {
 	case ast.Ref:
 		if v[0].Equal(ast.InputRootDocument) || v[0].Equal(ast.DefaultRootDocument) {
 			return f.search.describeRef(v)
 		}
-		if head := f.describe(v[0]); head != "" {
-			return head + "." + strings.Trim(v[1:].String(), `"`)
+		if head := f.describeAt(v[0], depth+1); head != "" {
+			return head + "." + strings.Trim(policy.Authored(f.search.compiler, v[1:]).String(), `"`)
 		}
 	case ast.Var:
 		if name := f.names[v]; name != "" {
 			return name
 		}
+		if call := callOf(f.body, v); call != nil {
+			return f.describeCall(call, depth+1)
+		}
 		if from := standsFor(f.body, term); !from.Equal(term) {
-			return f.describe(from)
+			return f.describeAt(from, depth+1)
 		}
 	}
 	return ""
 }
 
+// callOf is the call in a body whose result a name takes.
+func callOf(body ast.Body, name ast.Var) *ast.Expr {
+	for _, expr := range body {
+		if !expr.IsCall() || expr.Negated || expr.IsEquality() {
+			continue
+		}
+		operands := expr.Operands()
+		last := len(operands) - 1
+		if last >= 0 && operands[last].Value.Compare(name) == 0 && last == argumentsOf(expr, last) {
+			return expr
+		}
+	}
+	return nil
+}
+
+// argumentsOf is how many arguments a call has; usual where it is the policy's
+// own function.
+func argumentsOf(expr *ast.Expr, usual int) int {
+	if builtin := ast.BuiltinMap[expr.Operator().String()]; builtin != nil {
+		return len(builtin.Decl.FuncArgs().Args)
+	}
+	return usual
+}
+
+// describeCall is a call with what its arguments come from; "" where all of that
+// is the policy's own.
+func (f *frame) describeCall(call *ast.Expr, depth int) string {
+	operands := call.Operands()
+	operands = operands[:len(operands)-1]
+	var names, texts []string
+	for _, o := range operands {
+		name := f.describeAt(o, depth)
+		names = append(names, name)
+		texts = append(texts, cmp.Or(name, f.own(o)))
+	}
+	if fixed(names...) {
+		return ""
+	}
+	operator := call.Operator().String()
+	if builtin := ast.BuiltinMap[operator]; builtin != nil && builtin.Infix != "" && len(texts) == 2 {
+		return texts[0] + " " + builtin.Infix + " " + texts[1]
+	}
+	if strings.HasPrefix(operator, "data.") {
+		operator = operator[strings.LastIndexByte(operator, '.')+1:]
+	}
+	return operator + "(" + strings.Join(texts, ", ") + ")"
+}
+
+// own is a term of the policy's own as its author wrote it.
+func (f *frame) own(term *ast.Term) string {
+	switch v := standsFor(f.body, term).Value.(type) {
+	case ast.Var:
+		return policy.Authored(f.search.compiler, ast.Ref{ast.NewTerm(v)}).String()
+	case ast.Ref:
+		return policy.Authored(f.search.compiler, v).String()
+	}
+	return policy.AuthoredText(f.search.compiler, plainText(term))
+}
+
 // describeRef leaves out what goes without saying. What stands in the policy's
 // data keeps its prefix: it is neither the consumer's nor the request's.
 func (s *search) describeRef(ref ast.Ref) string {
-	if s.made(ref.GroundPrefix()) {
+	made := s.made(ref.GroundPrefix())
+	if ref = policy.Authored(s.compiler, ref); made {
 		return strings.TrimPrefix(ref.String(), "data.")
 	}
 	return describeInput(ref)
@@ -191,7 +284,7 @@ func singular(path string) string {
 
 func plainText(t *ast.Term) string {
 	if t == nil {
-		return "not there"
+		return notThere
 	}
 	text := t.String()
 	if s, isText := t.Value.(ast.String); isText && !strings.ContainsAny(string(s), " \t\n\"") && s != "" {
@@ -213,10 +306,13 @@ func listText(collection *ast.Term) string {
 	return text
 }
 
+// given are names of the compiler's own.
+var given = regexp.MustCompile(`__local[0-9]+__|\$[0-9]+\b`)
+
 // sourceOf is an expression as its author wrote it, on one line.
 func sourceOf(expr *ast.Expr) string {
 	if expr.Location == nil || len(expr.Location.Text) == 0 {
-		return expr.String()
+		return given.ReplaceAllString(expr.String(), "_")
 	}
 	return strings.Join(strings.Fields(string(expr.Location.Text)), " ")
 }

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/postern-authz/postern/internal/access"
 	"github.com/postern-authz/postern/internal/author"
+	"github.com/postern-authz/postern/internal/serve"
 )
 
 // policyExplain is what `policy explain` was asked.
@@ -29,7 +32,8 @@ func newPolicyExplain() *cobra.Command {
 			"values that the others saw, and the near misses: the smallest sets of what failed\n" +
 			"whose change would have allowed. The policy is that of DIR, else the\n" +
 			"configuration's; who asks is what --consumer says, else what the request's\n" +
-			"credentials prove. Credentials are not shown. With --decision it is a decision of a\n" +
+			"credentials prove. With a configuration, --consumer names one of its records (files\n" +
+			"and store), and the other flags add to that. Credentials are not shown. With --decision it is a decision of a\n" +
 			"journal (policy.journal) that is explained, as far as the journal holds what the\n" +
 			"policy reads.\n\n" +
 			"Exit code 0: allowed; 1: denied or a fault; 2: the question could not be asked.",
@@ -49,7 +53,7 @@ func newPolicyExplain() *cobra.Command {
 	f.StringSliceVar(&e.as.Roles, "role", nil, "`role` of that consumer; may be repeated")
 	f.StringSliceVar(&e.as.Scopes, "scope", nil, "`scope` of its credential; may be repeated")
 	f.StringSliceVar(&e.as.Groups, "group", nil, "`group` of that consumer; may be repeated")
-	f.StringVar(&e.as.Environment, "environment", "", "environment of that consumer")
+	f.StringVar(&e.as.Environment, "environment", "", "environment of that consumer, in place of its record's")
 	form := outputFlag(cmd)
 	cmd.RunE = asking(func(cmd *cobra.Command, args []string) error {
 		if err := e.ready(args); err != nil {
@@ -97,16 +101,16 @@ type explained struct {
 }
 
 func (e *policyExplain) explain(cmd *cobra.Command) (*explained, error) {
-	court, trusted, credentials, leave, err := e.court(cmd)
+	s, leave, err := e.session(cmd)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	req, err := e.question.read(cmd.InOrStdin(), trusted)
+	req, err := e.question.read(cmd.InOrStdin(), s.trusted)
 	if err != nil {
 		return nil, unasked(err)
 	}
-	verdict, asked := court.Judge(cmd.Context(), req, e.as.Proven())
+	verdict, asked := s.court.Judge(cmd.Context(), req, s.as)
 	told := &explained{
 		Outcome: verdict.Outcome().String(), Code: string(verdict.Reason.Code), Status: verdict.Status,
 		Detail: verdict.Reason.Detail, Route: verdict.Route,
@@ -114,33 +118,65 @@ func (e *policyExplain) explain(cmd *cobra.Command) (*explained, error) {
 	if asked == nil {
 		return told, nil
 	}
-	told.Policy, err = author.Explain(cmd.Context(), court.Policy(), asked, e.subject.directory, credentials)
+	told.Policy, err = author.Explain(cmd.Context(), s.court.Policy(), asked, e.subject.directory, s.credentials)
 	if err != nil {
 		return nil, unasked(err)
 	}
 	return told, nil
 }
 
-// court is the gate to ask, whom it trusts to forward, and the headers that may
-// hold a credential.
-func (e *policyExplain) court(cmd *cobra.Command) (*author.Court, []netip.Prefix, []string, func(), error) {
+// session is the gate to ask, as whom, whom it trusts to forward, and the
+// headers that may hold a credential.
+type session struct {
+	court       *author.Court
+	as          *access.Identity
+	trusted     []netip.Prefix
+	credentials []string
+}
+
+func (e *policyExplain) session(cmd *cobra.Command) (*session, func(), error) {
 	if e.subject.config == "" {
 		court, leave, err := e.subject.court(cmd.Context(), &author.Cases{})
-		return court, nil, nil, leave, err
+		return &session{court: court, as: e.as.Proven()}, leave, err
 	}
 	rules, err := e.subject.rules(cmd.Context())
 	if err != nil {
-		return nil, nil, nil, nil, err
+		return nil, nil, err
+	}
+	as, err := e.recorded(cmd.Context(), rules)
+	if err != nil {
+		rules.Close()
+		return nil, nil, unasked(err)
 	}
 	court, err := author.NewCourt(rules.Gate, rules.Policy, time.Now)
 	if err != nil {
 		rules.Close()
-		return nil, nil, nil, nil, no(err)
+		return nil, nil, no(err)
 	}
 	if e.subject.directory == "" {
 		e.subject.directory = rules.Config.Policy.Directory
 	}
-	return court, rules.Config.Listen.GRPC.TrustedProxies, rules.Gate.CredentialHeaders, rules.Close, nil
+	return &session{court, as, rules.Config.Listen.GRPC.TrustedProxies, rules.Gate.CredentialHeaders}, rules.Close, nil
+}
+
+// recorded is the consumer that was named, as its record says, with what was
+// added. It is nil when none was named.
+func (e *policyExplain) recorded(ctx context.Context, rules *serve.OpenRules) (*access.Identity, error) {
+	as := e.as.Proven()
+	if as == nil {
+		return nil, nil
+	}
+	record, err := rules.Consumer(ctx, e.as.Consumer)
+	if err != nil {
+		return nil, err
+	}
+	who := *record
+	who.Roles, who.Groups = distinctNames(slices.Concat(who.Roles, as.Roles)), distinctNames(slices.Concat(who.Groups, as.Groups))
+	if e.as.Environment != "" {
+		who.Environment = e.as.Environment
+	}
+	as.Consumer, as.Roles, as.Groups = &who, who.Roles, who.Groups
+	return as, nil
 }
 
 func (e *explained) write(w io.Writer, form output) error {
@@ -183,16 +219,19 @@ func explanationLines(p *author.Explanation) (all []string) {
 }
 
 func nearMissLines(p *author.Explanation) (all []string) {
-	if len(p.NearMisses) == 0 {
-		return nil
-	}
-	all = append(all, "near misses; each would have allowed:")
-	for _, miss := range p.NearMisses {
-		var texts []string
-		for _, lack := range miss {
-			texts = append(texts, fmt.Sprintf("%s (%s:%d)", lack.Text, lack.File, lack.Line))
+	add := func(title string, misses []author.Miss) {
+		if len(misses) > 0 {
+			all = append(all, title)
 		}
-		all = append(all, "  - "+strings.Join(texts, ", and "))
+		for _, miss := range misses {
+			var texts []string
+			for _, lack := range miss {
+				texts = append(texts, fmt.Sprintf("%s (%s:%d)", lack.Text, lack.File, lack.Line))
+			}
+			all = append(all, "  - "+strings.Join(texts, ", and "))
+		}
 	}
+	add("near misses; each would have allowed:", p.NearMisses)
+	add("may be missing; what can't be tried:", p.Unsure)
 	return all
 }

@@ -48,3 +48,10 @@ func authoredName(compiler *ast.Compiler, name ast.Var) string {
 func AuthoredText(compiler *ast.Compiler, text string) string {
 	return given.ReplaceAllStringFunc(text, func(name string) string { return authoredName(compiler, ast.Var(name)) })
 }
+
+// Obeyable is why what an entry point answers can't be done, such as a header
+// that has no valid name.
+func Obeyable(answer ast.Value) error {
+	_, err := decisionOf(answer)
+	return err
+}

@@ -76,6 +76,11 @@ func (s *Snapshot) Probe(q *gate.Question) (*Probe, error) {
 	return &Probe{s, q, input.root()}, nil
 }
 
+// Decide answers to another input in place of the question's.
+func (p *Probe) Decide(ctx context.Context, entrypoint string, input *ast.Term) (access.Decision, error) {
+	return p.snapshot.DecideRecorded(ctx, entrypoint, input, p.question.Request.Time)
+}
+
 // Input is the whole input.
 func (p *Probe) Input() *ast.Term { return p.input }
 
