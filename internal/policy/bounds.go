@@ -13,8 +13,8 @@ import (
 // OPA asks a budget between expressions, not within most builtins. Those whose
 // work can be far larger than what they are given are measured first, and
 // refused where they can't end within the budget, or would make a text or a
-// number that no decision needs. What no builtin does can't be measured: two
-// lists of a billion pieces, which share their parts, are compared to the end.
+// number that no decision needs. What `==` compares is measured, too; what `=`
+// unifies is not.
 const (
 	maxText   = 1 << 20 // bytes of a text that is put together
 	maxDigits = 1 << 12 // digits of a number, and bits of a shift
@@ -36,14 +36,20 @@ var boundOnce sync.Once
 // here calls it before.
 func BoundBuiltins() {
 	boundOnce.Do(func() {
+		registerCompared()
 		for name, measure := range measures() {
 			original := topdown.GetBuiltin(name)
 			if original == nil {
 				continue
 			}
-			ast.BuiltinMap[name].CanSkipBctx = false // the budget is in it
+			if !compares(name) { // the budget is in it; making it takes longer than most comparisons
+				ast.BuiltinMap[name].CanSkipBctx = false
+			}
 			topdown.RegisterBuiltinFunc(name, func(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 				m := meter{left: unitsLeft(bctx.Cancel)}
+				if compares(name) {
+					m.left = min(m.left, mostCompared)
+				}
 				if why := measure(&m, operands); why != "" || m.left < 0 {
 					return excess(name, why, bctx)
 				}
@@ -82,6 +88,8 @@ func measures() map[string]measure {
 		measure measure
 		names   string
 	}{
+		{comparing, "equal neq lt lte gt gte"},
+		{containing, "internal.member_2 internal.member_3"},
 		{shift, "bits.lsh"},
 		{digits, "mul"},
 		{multiplying, "product"},

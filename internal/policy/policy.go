@@ -32,6 +32,9 @@ type Options struct {
 	// Last is the snapshot that this one follows: what did not change of it is
 	// used again. Nil: all is read and compiled.
 	Last *Snapshot
+	// Compilations are those that are under way, for who compiles again and
+	// again; nil: this is the only one.
+	Compilations *Compilations
 	// Revision names the rules (Snapshot.Rules) where their name is known; empty:
 	// a digest does.
 	Revision string
@@ -89,7 +92,7 @@ func Compile(ctx context.Context, o Options) (*Snapshot, error) {
 	if s.content, err = readContent(o, s.now()); err != nil {
 		return nil, err
 	}
-	if s.program, err = compile(s.content, o); err != nil {
+	if s.program, err = compile(ctx, s.content, o); err != nil {
 		return nil, err
 	}
 	if err := s.hold(ctx); err != nil {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"crypto/sha256"
 	"strings"
 
@@ -18,7 +19,7 @@ type program struct {
 
 // compile makes the program of a content, or takes last's where that is of the
 // same modules, builtins and entry points.
-func compile(c *content, o Options) (*program, error) {
+func compile(ctx context.Context, c *content, o Options) (*program, error) {
 	capabilities, err := capabilitiesFor(o.AllowedBuiltins)
 	if err != nil {
 		return nil, err
@@ -27,6 +28,14 @@ func compile(c *content, o Options) (*program, error) {
 	if o.Last != nil && o.Last.program.key == key {
 		return o.Last.program, nil
 	}
+	under := o.Compilations
+	if under == nil {
+		under = &Compilations{}
+	}
+	return under.do(ctx, string(key[:])+o.Directory, func() (*program, error) { return c.program(o, key, capabilities) })
+}
+
+func (c *content) program(o Options, key [sha256.Size]byte, capabilities *ast.Capabilities) (*program, error) {
 	p := &program{key: key, entrypoints: map[string]*entrypoint{}}
 	modules, err := c.parse(capabilities)
 	if err != nil {
@@ -36,10 +45,7 @@ func compile(c *content, o Options) (*program, error) {
 	if p.compiler.Compile(modules); p.compiler.Failed() {
 		return nil, c.explained(p.compiler.Errors)
 	}
-	if err := p.prepare(c, o); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return p, p.prepare(c, o)
 }
 
 // parse parses all modules, and tells of all that can't be.
@@ -54,6 +60,7 @@ func (c *content) parse(capabilities *ast.Capabilities) (map[string]*ast.Module,
 			all.Problems = append(all.Problems, c.explained(err).Problems...)
 			continue
 		}
+		compareWithin(parsed)
 		modules[m.name] = parsed
 		name := parsed.Package.Path.String()
 		if first := packages[name]; first == nil {

@@ -158,6 +158,7 @@ func (b *builder) policyOptions(c config.Policy) policy.Options {
 		AllowedBuiltins: c.AllowedBuiltins,
 		Memory:          b.caches.decisions,
 		Descriptors:     c.Descriptors,
+		Compilations:    &b.compilations,
 		Now:             b.now,
 	}
 }
