@@ -66,12 +66,13 @@ func (w *words) take(word string) {
 // its words but a scheme, what a basic credential says, and the values of
 // parameters.
 func (w *words) credential(value string) {
-	all := strings.Fields(value)
-	if len(all) > 1 && !strings.ContainsAny(all[0], "=;,\"") {
-		all = all[1:]
+	if first, rest, more := strings.Cut(strings.TrimSpace(value), " "); more && !strings.ContainsAny(first, "=;,\"") {
+		value = rest
 	}
-	for _, word := range all {
-		w.add(word)
+	for word := range strings.FieldsSeq(value) {
+		if w.add(word); w.over {
+			return
+		}
 		for _, piece := range strings.FieldsFunc(word, func(r rune) bool { return r == ';' || r == ',' || r == '"' }) {
 			if _, after, found := strings.Cut(piece, "="); found {
 				piece = after
