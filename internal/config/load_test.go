@@ -67,7 +67,7 @@ func TestDefaultsNeedNoFile(t *testing.T) {
 		Consumers: config.Consumers{Keys: ordinaryKeys},
 		Routes:    []gate.Route{},
 		Default:   gate.Route{Authenticate: gate.Authenticate{Kinds: kinds}, Entrypoint: "postern/authz/allow"},
-		Policy:    config.Policy{Timeout: 20 * time.Millisecond, Entrypoints: []string{"postern/authz/allow"}, Named: map[string]int{}, KeepRevisions: 10},
+		Policy:    config.Policy{Timeout: 20 * time.Millisecond, Entrypoints: []string{"postern/authz/allow"}, Named: map[string]int{}, Lines: map[string]int{}, KeepRevisions: 10},
 		Cache:     config.Cache{MaxMemory: 64 << 20, TTL: time.Minute, NegativeTTL: 5 * time.Second},
 		Telemetry: config.Telemetry{LogLevel: "info", LogFormat: "json", AllowSample: 0.01},
 	}
@@ -149,7 +149,7 @@ func TestExampleIsTheDefaultsAndItsRoutes(t *testing.T) {
 	want.Consumers.Store = &config.Store{Driver: "sqlite", DSN: access.NewSecret(filepath.Join(folder, "postern.db"))}
 	want.Policy.Directory = filepath.Join(folder, "policies")
 	want.Policy.Entrypoints = []string{"postern/authz/allow", "envoy/authz/allow"}
-	want.Policy.Named = got.Policy.Named // lines of a file that changes often
+	want.Policy.Named, want.Policy.Lines = got.Policy.Named, got.Policy.Lines // lines of a file that changes often
 	want.Authentication.JWT.Issuers = []config.Issuer{{
 		Name: "shop", Issuer: "https://id.example.com/realms/shop", JWKSFile: filepath.Join(folder, "jwks.json"),
 		Algorithms: []string{"RS256", "ES256"}, Audiences: []string{"orders-api"},
@@ -266,6 +266,7 @@ telemetry: {log_level: debug, log_format: text, otlp_endpoint: env:COLLECTOR, de
 		},
 		Default: gate.Route{Anonymous: true, Authenticate: jwtOnly, Entrypoint: "a/b", Environments: []string{"pre-prod"}, MaxStaleness: 10 * time.Second},
 		Policy: config.Policy{Directory: in("p"), Timeout: time.Second, AllowedBuiltins: []string{"http.send"}, Entrypoints: []string{"c/d", "a/b"}, Named: map[string]int{"c/d": 35, "a/b": 32},
+			Lines: map[string]int{"policy.data[0].file": 38, "policy.data[1].file": 38, "policy.descriptors": 47},
 			Data: []config.PolicyData{{Pattern: in("d/*.json")}, {Pattern: "/e.yaml", At: []string{"f", "g"}}},
 			Bundles: []config.Bundle{
 				{

@@ -175,15 +175,11 @@ func (c *checker) named(names, fields []string) map[string]int {
 
 // fileLines are the lines of the fields that name files of policy.
 func (c *checker) fileLines(p *policyPart) map[string]int {
-	lines := map[string]int{}
-	if c.doc.Has("policy.descriptors") {
-		lines["policy.descriptors"] = c.doc.Line("policy.descriptors")
-	}
+	fields := []string{"policy.descriptors"}
 	for i := range p.Data {
-		field := at("policy.data", i) + ".file"
-		lines[field] = c.doc.Line(field)
+		fields = append(fields, at("policy.data", i)+".file")
 	}
-	return lines
+	return c.named(fields, fields)
 }
 
 func (c *checker) builtins(field string, names []string) {
