@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -11,10 +12,10 @@ import (
 // asks again waits for it, and what is mended is compiled beside it.
 func TestEndlessCompilation(t *testing.T) {
 	var c Compilations
-	end, begun := make(chan struct{}), 0
+	end, begun := make(chan struct{}), atomic.Int32{}
 	defer close(end)
 	endless := func() (*program, error) {
-		begun++
+		begun.Add(1)
 		<-end
 		return nil, nil
 	}
@@ -25,8 +26,8 @@ func TestEndlessCompilation(t *testing.T) {
 		}
 		cancel()
 	}
-	if begun != 1 {
-		t.Errorf("begun %d times", begun)
+	if n := begun.Load(); n != 1 {
+		t.Errorf("begun %d times", n)
 	}
 	want := &program{}
 	if got, err := c.do(t.Context(), "mended", func() (*program, error) { return want, nil }); got != want || err != nil {

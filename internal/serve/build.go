@@ -50,6 +50,8 @@ type builder struct {
 	// skew is the clock skew of the start. A higher one would believe signatures
 	// again that were forgotten under it, so a raise waits for a restart.
 	skew time.Duration
+	// compilations are those of policies: the same one is under way once.
+	compilations policy.Compilations
 	// keeper follows bundles; nil: they are fetched for each build.
 	keeper *bundles.Keeper
 	// rollouts is nil where nothing is served; unpinned then says that what was
