@@ -188,11 +188,13 @@ func (b *Bundle) readData(raw []bundle.Raw) error {
 		if strings.HasSuffix(file, ".rego") {
 			continue
 		}
-		value, err := readData(file, raw[i].Value)
+		d, err := &dataset{name: file, at: below(path.Dir(file))}, error(nil)
+		if d.value, err = readData(file, raw[i].Value); err == nil {
+			err = d.placed(nil)
+		}
 		if err != nil {
 			return &Error{Problems: []Problem{problemIn(file, err)}}
 		}
-		d := &dataset{name: file, at: below(path.Dir(file)), value: value}
 		part, ok := d.rooted()
 		if !ok {
 			return fmt.Errorf("%s: expected an object", file)

@@ -110,6 +110,9 @@ func (c *content) readFiles(files DataFiles) {
 func (c *content) readDataset(open func() (fs.File, error), next *dataset) {
 	next.readAt = c.now
 	d, err := readDataset(open, next, c.last[next.name], maxDataBytes-c.bytes)
+	if err == nil {
+		err = d.placed(c.last[next.name])
+	}
 	if err != nil {
 		c.refuse(problemIn(next.name, err))
 		return
