@@ -6,6 +6,10 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/types"
+
+	"github.com/postern-authz/postern/internal/policy"
+
+	"github.com/postern-authz/postern/internal/policy"
 )
 
 // denial are the names that rules which deny are given, where no rule negates
@@ -64,6 +68,11 @@ func (l *lint) failingDenials() {
 		if denial.MatchString(lastName(rule)) {
 			l.denies(rule, seen)
 		}
+		for r := rule; r != nil; r = r.Else {
+			if refuses(r) && !seen[r] {
+				l.denies(r, seen)
+			}
+		}
 		ast.WalkExprs(rule, func(expr *ast.Expr) bool {
 			_, not := expr.Terms.(*ast.Not)
 			if !not && !expr.Negated {
@@ -73,6 +82,18 @@ func (l *lint) failingDenials() {
 			return false
 		})
 	}
+}
+
+// refuses reports whether a rule that is no default answers no.
+func refuses(r *ast.Rule) bool {
+	if r.Default || r.Head.Value == nil || len(r.Head.Args) > 0 {
+		return false
+	}
+	answer := r.Head.Value
+	if object, isObject := answer.Value.(ast.Object); isObject {
+		answer = object.Get(ast.InternedTerm("allowed"))
+	}
+	return answer != nil && answer.Equal(ast.InternedTerm(false))
 }
 
 func lastName(rule *ast.Rule) string {
@@ -85,7 +106,7 @@ func lastName(rule *ast.Rule) string {
 func (l *lint) below(node any, seen map[*ast.Rule]bool) {
 	ast.WalkRefs(node, func(ref ast.Ref) bool {
 		if ref[0].Equal(ast.DefaultRootDocument) {
-			for _, rule := range l.snapshot.Compiler().GetRules(ref.ConstantPrefix()) {
+			for _, rule := range policy.RulesOf(l.snapshot.Compiler(), ref.ConstantPrefix()) {
 				l.denies(rule, seen)
 			}
 		}
@@ -215,6 +236,10 @@ var untyped = []string{"input.identity.claims", "input.consumer.attributes", "in
 // claim that is a list where a text was thought of ends the rule as an error.
 func (l *lint) mayMistake(rule *ast.Rule, before ast.Body, expr *ast.Expr, name string) {
 	builtin := ast.BuiltinMap[name]
+	if slices.Contains([]string{"plus", "minus", "mul", "div", "rem"}, name) {
+		l.mayMiscount(rule, before, expr, name)
+		return
+	}
 	if builtin == nil || builtin.Infix != "" && len(builtin.Decl.FuncArgs().Args) == 2 && takesAny(builtin) {
 		return
 	}
@@ -232,6 +257,29 @@ func (l *lint) mayMistake(rule *ast.Rule, before ast.Body, expr *ast.Expr, name 
 			"test it before with is_"+kind+", and deny where it is none")
 		return
 	}
+}
+
+// mayMiscount tells of arithmetic with a part of the input that may be no number:
+// texts, such as labels and headers, never are.
+func (l *lint) mayMiscount(rule *ast.Rule, before ast.Body, expr *ast.Expr, name string) {
+	for _, o := range expr.Operands()[:2] {
+		operand := standsFor(before, o)
+		ref, isRef := operand.Value.(ast.Ref)
+		if !isRef || !ref[0].Equal(ast.InputRootDocument) || isCounted(ref) || l.guardedAs(before, operand, "is_number") {
+			continue
+		}
+		sign := ast.BuiltinMap[name].Infix
+		l.add(expr.Location, CodeDenyFails, sign+" is an error where "+policy.Authored(l.snapshot.Compiler(), ref).String()+" is no number, and "+lastName(rule)+
+			" is part of what denies: such a request is a fault (503) here, and a policy engine that takes errors for undefined would let it through",
+			"test it before with is_number, and deny where it is none")
+		return
+	}
+}
+
+// isCounted reports whether a part of the input is a number.
+func isCounted(ref ast.Ref) bool {
+	last, _ := ref[len(ref)-1].Value.(ast.String)
+	return slices.Contains([]ast.String{"size", "portValue", "time", "expires_at"}, last)
 }
 
 func takesAny(builtin *ast.Builtin) bool {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -75,11 +74,12 @@ func Explain(ctx context.Context, s *policy.Snapshot, q *gate.Question, director
 	var unreadable *access.Unreadable
 	switch {
 	case errors.As(err, &unreadable):
+		x.hide(secretsOf(q, credentialHeaders))
 		return x, nil // what could not be read is the whole reason
 	case err != nil:
 		return nil, err
 	}
-	x.secrets = secretsOf(q.Request, credentialHeaders)
+	x.secrets = secretsOf(q, credentialHeaders)
 	x.look(ctx, s, probe, body)
 	x.under(directory)
 	x.hide(x.secrets)
@@ -298,48 +298,6 @@ func (t *tracer) rules() []Tried {
 		all[i] = *t.tried[rule]
 	}
 	return all
-}
-
-// shortest is the length below which a word is no credential: hiding it would
-// only make the rest unreadable.
-const shortest = 4
-
-// secretsOf are the values of a request that may be credentials.
-func secretsOf(req *access.Request, headers []string) (secrets []string) {
-	add := func(text string) {
-		for _, word := range append(strings.Fields(text), text) {
-			quoted := ast.String(word).String() // as it is shown where it holds quotes
-			secrets = append(secrets, word, quoted[1:len(quoted)-1])
-		}
-	}
-	for _, h := range req.Headers {
-		if slices.Contains(headers, h.Name) || slices.Contains([]string{"authorization", "proxy-authorization", "cookie", "x-api-key", "apikey"}, h.Name) {
-			add(h.Value)
-		}
-	}
-	query, _ := url.ParseQuery(req.Query) // what can't be parsed is read by nobody
-	for name, values := range query {
-		if lower := strings.ToLower(name); strings.Contains(lower, "key") || strings.Contains(lower, "token") || strings.Contains(lower, "secret") || strings.Contains(lower, "signature") {
-			for _, value := range values {
-				add(value)
-			}
-		}
-	}
-	secrets = slices.DeleteFunc(secrets, func(text string) bool { return len(text) < shortest })
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	return secrets
-}
-
-// withoutSecrets takes secrets out of a text, also what is left of one where
-// the text was cut short.
-func withoutSecrets(text string, secrets []string) string {
-	for _, secret := range secrets {
-		text = strings.ReplaceAll(text, secret, "(hidden)")
-		for n := min(len(secret), longest); n > 1 && strings.Contains(text, "…"); n-- {
-			text = strings.ReplaceAll(text, secret[:n]+"…", "(hidden)…")
-		}
-	}
-	return text
 }
 
 // hide takes secrets out of everything that is told.

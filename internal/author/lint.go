@@ -29,6 +29,12 @@ const (
 	CodeUnknownInput = "unknown-input"
 	// CodeRawPath is read in more ways than one.
 	CodeRawPath = "raw-path"
+	// CodeAlwaysAllows is an entry point that allows without looking.
+	CodeAlwaysAllows = "always-allows"
+	// CodeNeverHolds is a rule that constants keep from holding.
+	CodeNeverHolds = "never-holds"
+	// CodeClientHeader is a header that clients can write themselves.
+	CodeClientHeader = "client-header"
 )
 
 // ignoreWord begins a comment that silences a finding on its line or the next.
@@ -156,6 +162,8 @@ func (l *lint) find() []Finding {
 	l.rawPaths()
 	l.unknownInput()
 	l.failingDenials()
+	l.constants()
+	l.headers()
 	return l.kept()
 }
 

@@ -117,7 +117,7 @@ func newSearch(ctx context.Context, probe *policy.Probe, compiler *ast.Compiler)
 func (s *search) misses(rule ast.Ref) (sure, unsure []Miss) {
 	entrypoint := entrypointOf(rule)
 	for s.limit = 1; s.limit <= mostLacks && len(s.found) == 0 && !s.over(); s.limit++ {
-		for _, r := range branches(s.compiler.GetRules(rule)) {
+		for _, r := range branches(policy.RulesOf(s.compiler, rule)) {
 			if !r.Default && r.Head.Value != nil && allows(r) {
 				s.rule(r, nil, &frame{search: s}, nil, 0, func(result bindings, lacks []Lack) { s.answered(r, result, lacks) })
 			}

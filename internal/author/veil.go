@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/postern-authz/postern/internal/policy"
 )
 
 // veil hides what calls make of a request's credentials: in another form they
@@ -57,7 +59,7 @@ func (v *veil) read(ref ast.Ref, seen map[*ast.Rule]bool, depth int) (found bool
 		value, err := v.input.Value.Find(ref.ConstantPrefix()[1:])
 		return err == nil && v.holds(value)
 	case ref[0].Equal(ast.DefaultRootDocument):
-		for _, rule := range v.compiler.GetRules(ref.ConstantPrefix()) {
+		for _, rule := range policy.RulesOf(v.compiler, ref.ConstantPrefix()) {
 			if seen[rule] {
 				continue
 			}
