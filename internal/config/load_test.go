@@ -267,7 +267,7 @@ telemetry: {log_level: debug, log_format: text, otlp_endpoint: env:COLLECTOR, de
 		Default: gate.Route{Anonymous: true, Authenticate: jwtOnly, Entrypoint: "a/b", Environments: []string{"pre-prod"}, MaxStaleness: 10 * time.Second},
 		Policy: config.Policy{Directory: in("p"), Timeout: time.Second, AllowedBuiltins: []string{"http.send"}, Entrypoints: []string{"c/d", "a/b"}, Named: map[string]int{"c/d": 35, "a/b": 32},
 			Lines: map[string]int{"policy.data[0].file": 38, "policy.data[1].file": 38, "policy.descriptors": 47},
-			Data: []config.PolicyData{{Pattern: in("d/*.json")}, {Pattern: "/e.yaml", At: []string{"f", "g"}}},
+			Data:  []config.PolicyData{{Pattern: in("d/*.json")}, {Pattern: "/e.yaml", At: []string{"f", "g"}}},
 			Bundles: []config.Bundle{
 				{
 					Name: "h", URL: "http://b.example/h", Token: access.NewSecret("https://collector.example/?canary=1"), CAFile: in("ca.pem"), Every: time.Second, MaxSize: 1 << 20,
