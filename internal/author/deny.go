@@ -8,8 +8,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/types"
 
 	"github.com/postern-authz/postern/internal/policy"
-
-	"github.com/postern-authz/postern/internal/policy"
 )
 
 // denial are the names that rules which deny are given, where no rule negates
