@@ -1,6 +1,9 @@
 package rollout
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Leave notes that a revision was rolled back from: a rollback to the one before
 // passes it by, until it comes into force again. What can't be written holds for
@@ -41,12 +44,36 @@ func (r *Revisions) leftAt(revision string, inForceAt time.Time) time.Time {
 }
 
 // Before is the revision to go back to from another one: what was in force before
-// it, but for those that were rolled back from.
+// it, but for those that were rolled back from. It need not be kept: it may be
+// that it could not be written.
 func (r *Revisions) Before(revision string) (Revision, bool) {
-	for _, kept := range r.List() {
-		if kept.Revision != revision && !kept.InForceAt.IsZero() && kept.RolledBackAt.IsZero() {
-			return kept, true
+	for _, one := range r.withWaiting() {
+		if one.Revision != revision && !one.InForceAt.IsZero() && one.RolledBackAt.IsZero() {
+			return one, true
 		}
 	}
 	return Revision{}, false
+}
+
+// withWaiting are the revisions that are kept and those that wait to be, newest
+// first.
+func (r *Revisions) withWaiting() []Revision {
+	noted := r.waiting.list()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := slices.Clone(r.all)
+	for _, n := range noted {
+		one := Revision{Revision: n.revision, InForceAt: n.at}
+		if at := r.left[n.revision]; at.After(n.at) {
+			one.RolledBackAt = at
+		}
+		switch i := slices.IndexFunc(all, func(kept Revision) bool { return kept.Revision == n.revision }); {
+		case i < 0:
+			all = append(all, one)
+		case n.at.After(all[i].InForceAt) && r.all[0].Revision != n.revision:
+			all[i].InForceAt, all[i].RolledBackAt = one.InForceAt, one.RolledBackAt
+		}
+	}
+	sortRevisions(all)
+	return all
 }

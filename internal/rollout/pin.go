@@ -18,6 +18,8 @@ type Pin struct {
 	// Revision is in force, over the one that the files hold.
 	Revision string `json:"revision"`
 	Over     string `json:"over"`
+	// Was in force when the pin was set; empty: that is not known.
+	Was string `json:"was,omitempty"`
 	// Origin says where the revision came from: OfShadow or Kept.
 	Origin string    `json:"origin"`
 	By     string    `json:"by"`

@@ -23,6 +23,8 @@ type RevisionsOptions struct {
 	Keep int
 	// Failed counts what could not be written; it may be nil.
 	Failed func()
+	// Retry is how soon what could not be written is tried again; 0 is 15 s.
+	Retry  time.Duration
 	Logger *slog.Logger
 	Now    func() time.Time
 }
@@ -62,9 +64,11 @@ const (
 // many goroutines at once, and by one process at a time.
 type Revisions struct {
 	options RevisionsOptions
-	noted   chan noted
+	woken   chan struct{}
 	quit    chan struct{}
 	done    chan struct{}
+	// waiting came into force and are not on the disk yet.
+	waiting waiting
 
 	mu  sync.Mutex
 	all []Revision // newest first
@@ -72,17 +76,6 @@ type Revisions struct {
 	// left are revisions that were rolled back from, since when.
 	left map[string]time.Time
 }
-
-// noted is a revision that came into force.
-type noted struct {
-	policy     *policy.Snapshot
-	origin, by string
-	at         time.Time
-}
-
-// maxNoted is how many revisions may wait to be written. Each holds its policy
-// in memory.
-const maxNoted = 4
 
 // ErrUnknown says that no such revision is kept.
 var ErrUnknown = errors.New("is not kept here")
@@ -98,7 +91,7 @@ func OpenRevisions(o RevisionsOptions) (*Revisions, error) {
 	if err := r.prepare(); err != nil {
 		r.failed("policy revisions can't be kept", err)
 	}
-	r.noted, r.quit, r.done = make(chan noted, maxNoted), make(chan struct{}), make(chan struct{})
+	r.woken, r.quit, r.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	go r.write()
 	return r, nil
 }
@@ -132,37 +125,6 @@ func (r *Revisions) List() []Revision {
 	return slices.Clone(r.all)
 }
 
-// Note keeps a revision that came into force, without waiting for the disk.
-func (r *Revisions) Note(p *policy.Snapshot, origin, by string) {
-	select {
-	case r.noted <- noted{p, origin, by, r.options.Now()}:
-	default:
-		r.failed("a policy revision is not kept: others are still being written", errors.New(p.Rules()))
-	}
-}
-
-// write writes what is noted, until Close.
-func (r *Revisions) write() {
-	defer close(r.done)
-	for {
-		select {
-		case n := <-r.noted:
-			r.keepNoted(n)
-		case <-r.quit:
-			for len(r.noted) > 0 {
-				r.keepNoted(<-r.noted)
-			}
-			return
-		}
-	}
-}
-
-func (r *Revisions) keepNoted(n noted) {
-	if err := r.keep(n); err != nil {
-		r.failed("a policy revision could not be kept", err)
-	}
-}
-
 // Keep keeps a revision that is not in force yet. When it returns nil the
 // archive is safe on the disk.
 func (r *Revisions) Keep(p *policy.Snapshot, origin, by string) error {
@@ -174,7 +136,7 @@ func (r *Revisions) keep(n noted) error {
 	defer r.mu.Unlock()
 	kept, known := r.find(n.policy.Rules())
 	places := together(kept.Further, n.policy.FurtherPlaces())
-	came := !n.at.IsZero() && (!known || r.all[0].Revision != kept.Revision || kept.InForceAt.IsZero() || !kept.RolledBackAt.IsZero())
+	came := !n.at.IsZero() && (!known || r.all[0].Revision != kept.Revision && n.at.After(kept.InForceAt) || kept.InForceAt.IsZero() || !kept.RolledBackAt.IsZero())
 	switch {
 	case known && !came && len(places) == len(kept.Further):
 		return nil // it is there, and its time stays the one at which it came into force

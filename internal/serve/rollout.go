@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -325,16 +324,14 @@ func (r *reloader) Rollback(ctx context.Context, by consumer.Author, revision st
 		return err
 	}
 	if revision == "" {
-		before, found := revisions.Before(r.current.policy.Rules())
-		if !found {
-			return &admin.Conflict{Detail: "no revision was in force before this one, but for those that were rolled back from, as far as is known here; name one to put it in force"}
+		if revision, err = r.before(revisions); err != nil {
+			return err
 		}
-		revision = before.Revision
 	}
 	switch {
 	case revision == r.current.policy.Rules():
 		return nil
-	case (r.current.source == nil || revision != r.current.source.Rules()) && !slices.ContainsFunc(revisions.List(), func(kept rollout.Revision) bool { return kept.Revision == revision }):
+	case !r.has(revision, revisions):
 		return &consumer.Outcome{Kind: "policy revision", Name: revision, Err: consumer.ErrNotFound}
 	}
 	was, forward := r.current.policy.Rules(), revisions.Left(revision)
@@ -383,7 +380,7 @@ func (r *reloader) unwritten(err error) error {
 func (r *reloader) enforce(ctx context.Context, by consumer.Author, action, origin, revision string) error {
 	ctx = context.WithoutCancel(ctx) // who hangs up leaves nothing half done
 	last, revisions := r.current, r.builder.rollouts.revisions
-	pin := &rollout.Pin{Revision: revision, Over: last.filesRevision(), Origin: origin, By: by.Name, At: r.builder.now()}
+	pin := &rollout.Pin{Revision: revision, Over: last.filesRevision(), Was: last.policy.Rules(), Origin: origin, By: by.Name, At: r.builder.now()}
 	wanted := last.source
 	if wanted != nil && pin.Over == revision {
 		pin = nil

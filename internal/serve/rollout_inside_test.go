@@ -128,3 +128,68 @@ func TestPromoteTakesNothingStale(t *testing.T) {
 		})
 	}
 }
+
+// TestRollbackGoesWhereItShould: what was in force before a promotion could not be
+// kept. Then a rollback goes to it in the files, or nowhere.
+func TestRollbackGoesWhereItShould(t *testing.T) {
+	s, dir := still(t, map[string]string{
+		"postern.yaml":        "policy: {directory: policies, state_directory: state, shadow: {directory: next}}\n",
+		"policies/authz.rego": "# E\n" + allows, "next/authz.rego": refuses,
+	})
+	r, revisions := s.reloader, s.reloader.builder.rollouts.revisions
+	kept := func(n int) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); len(revisions.List()) != n; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%d are kept, want %d", len(revisions.List()), n)
+			}
+		}
+	}
+	kept(1)
+	first := r.current.policy.Rules()
+	fill, empty := filepath.Join(dir, "state", "revisions"), filepath.Join(dir, "state", "aside")
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(fill, empty)
+	put(t, dir, "state/revisions", "no room")
+	put(t, dir, "policies/authz.rego", "# F\n"+allows)
+	if !r.reload(t.Context()) || r.current.policy.Rules() == first {
+		t.Fatal("the files do not count")
+	}
+	second := r.current.policy.Rules()
+	var conflict *admin.Conflict
+	put(t, dir, "policies/authz.rego", "# G\n"+allows)
+	if !r.reload(t.Context()) || r.current.policy.Rules() == second {
+		t.Fatal("the files do not count")
+	}
+	third := r.current.policy.Rules()
+	if err := r.Rollback(t.Context(), ops, ""); !errors.As(err, &conflict) || !strings.Contains(conflict.Detail, second) || r.current.policy.Rules() != third {
+		t.Errorf("rolled back to %s: %v", r.current.policy.Rules(), err)
+	}
+
+	// What is promoted can't be written, either: it has to be there before.
+	if !s.candidacy().load(t.Context()) {
+		t.Fatal("there is no candidate")
+	}
+	var unwritten *admin.Unwritten
+	if err := r.Promote(t.Context(), ops, ""); !errors.As(err, &unwritten) {
+		t.Errorf("promoted: %v", err)
+	}
+	if err := os.Remove(fill); err != nil {
+		t.Fatal(err)
+	}
+	move(empty, fill)
+	if err := r.Promote(t.Context(), ops, ""); err != nil {
+		t.Fatal(err)
+	}
+	if pin := r.current.pin; pin == nil || pin.Was != third {
+		t.Fatalf("pinned %+v", pin)
+	}
+	if err := r.Rollback(t.Context(), ops, ""); err != nil || r.current.policy.Rules() != third || r.current.pin != nil {
+		t.Errorf("rolled back to %s: %v", r.current.policy.Rules(), err)
+	}
+}
