@@ -10,6 +10,11 @@ const (
 	tokenPart = 12
 )
 
+// Formed reports whether a text holds what has the form of a credential, whatever
+// it stands under: a key that Postern makes, a JWT, or a scheme with what
+// follows it.
+func Formed(text string) bool { return holdsForm(text) }
+
 // holdsForm reports whether a text holds what has the form of a key that Postern
 // makes, whatever its checksum, or of a JWT (RFC 7519), or a scheme with its
 // credential (RFC 9110 section 11.4).
