@@ -188,7 +188,8 @@ func (b *Bundle) readData(raw []bundle.Raw) error {
 		if strings.HasSuffix(file, ".rego") {
 			continue
 		}
-		d, err := &dataset{name: file, at: below(path.Dir(file))}, error(nil)
+		d := &dataset{name: file, at: below(path.Dir(file))}
+		var err error
 		if d.value, err = readData(file, raw[i].Value); err == nil {
 			err = d.placed(nil)
 		}
