@@ -23,6 +23,6 @@ func whole(p *policy.Snapshot, needs []string) error {
 	for i, place := range lacking {
 		names[i] = "data." + strings.ReplaceAll(place, "/", ".")
 	}
-	return fmt.Errorf("the revision needs further data that is not there now: %s%s; expected a file of policy.data, or a bundle of data alone, that holds it (one that holds {} will do)",
+	return fmt.Errorf("the revision needs further data that is not there now: %s%s; expected a file of policy.data, or a bundle of data alone, that stands there, though it be empty",
 		strings.Join(names, ", "), more)
 }
