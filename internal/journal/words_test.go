@@ -178,3 +178,44 @@ func TestRecordsCostTheirLength(t *testing.T) {
 		t.Errorf("a record takes %v with credentials, %v without", secret, plain)
 	}
 }
+
+// FuzzCredentialElsewhere puts a key between anything.
+func FuzzCredentialElsewhere(f *testing.F) {
+	f.Add("was ", "k3Y", " here", uint8(0))
+	f.Add("/a?x=%2", "-secret", "%25;token=", uint8(1))
+	f.Add("https://u:", "p", "@h/", uint8(2))
+	f.Add("zq9canary", "zq9canary", "zq9canary", uint8(3))
+	s := compiled(f, rules)
+	f.Fuzz(func(t *testing.T, before, middle, after string, where uint8) {
+		// A letter of ours on each side: what a client writes within is its own.
+		secret := "zq9canary" + strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' {
+				return r
+			}
+			return -1
+		}, middle)
+		text := before + secret + after
+		j, directory, _, _ := kept(t)
+		q := question(1, more([]string{"x-api-key", "authorization"}[where%2], secret))
+		switch where / 2 % 4 {
+		case 0:
+			more("x-note", text)(q)
+		case 1:
+			query(text)(q)
+		case 2:
+			q.Params = []access.Param{{Name: "id", Value: text}}
+		case 3:
+			q.Request.Path, q.Request.RawPath = "/"+text, "/"+text
+		}
+		if _, err := j.Policy(allowing{}, s, nil, nil).Decide(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		j.Close()
+		files, _ := journal.Files(directory)
+		for _, file := range files {
+			if got, err := os.ReadFile(file); err != nil || bytes.Contains(got, []byte(secret)) {
+				t.Errorf("%q shows in %s, %v", secret, got, err)
+			}
+		}
+	})
+}
