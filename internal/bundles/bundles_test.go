@@ -217,6 +217,15 @@ func TestABundleIsKeptForAStartWithoutNetwork(t *testing.T) {
 	if got, _, err := compile(t, set); err == nil {
 		t.Errorf("what was forged on disk is in force: %s", got)
 	}
+	forged.first(t)
+	if r := forged.Reports()[0]; !strings.Contains(r.Error, "what was kept on disk can't be used") || !strings.Contains(r.Error, "EOF") {
+		t.Errorf("report %+v, want both reasons", r)
+	}
+	s.put(archive(t, "one", ours.signed(t, "any")), nil)
+	forged.ask(t)
+	if r := forged.Reports()[0]; r.Error != "" {
+		t.Errorf("report %+v", r)
+	}
 	forged.Close()
 
 	elsewhere := wanted

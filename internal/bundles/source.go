@@ -42,9 +42,10 @@ type source struct {
 	// newest is what was read last, good what is in force; either may be nil.
 	newest, good *version
 	// refused is why newest is not in force, fetching why nothing newer is known,
-	// and keeping why it isn't on disk.
-	refused, fetching, keeping string
-	report                     Report
+	// and keeping why it isn't on disk; recalled is why what was on disk is of no
+	// use, until something is fetched.
+	refused, fetching, keeping, recalled string
+	report                               Report
 }
 
 // newSource reads what is at hand, a file or what was kept, and begins to
@@ -94,7 +95,8 @@ func (s *source) recall() {
 		_, err = s.offer(fromFile(raw), true)
 	}
 	if err != nil {
-		s.failed("what was kept on disk can't be used: " + s.config.redact(err.Error()))
+		s.recalled = "what was kept on disk can't be used: " + s.config.redact(err.Error())
+		s.deps.Logger.Error("a bundle that was kept on disk can't be used, and there is none until it is fetched", "bundle", s.config.Name, "error", s.recalled)
 	}
 }
 
@@ -219,11 +221,15 @@ func (s *source) confirm(v *version, etag string) {
 
 func (s *source) failed(why string) {
 	s.mu.Lock()
-	again := s.fetching == why
+	again, none := s.fetching == why, s.newest == nil
 	s.fetching = why
 	s.report.Failures++
 	s.mu.Unlock()
-	if !again {
+	switch {
+	case again:
+	case none:
+		s.deps.Logger.Warn("a bundle can't be fetched, and there is none yet", "bundle", s.config.Name, "error", why)
+	default:
 		s.deps.Logger.Warn("a bundle can't be brought up to date, the last good one stays", "bundle", s.config.Name, "error", why)
 	}
 }
@@ -231,7 +237,7 @@ func (s *source) failed(why string) {
 func (s *source) succeeded() {
 	s.mu.Lock()
 	mended := s.fetching != ""
-	s.fetching, s.report.LastSuccess = "", s.deps.Now()
+	s.fetching, s.recalled, s.report.LastSuccess = "", "", s.deps.Now()
 	if s.newest != nil {
 		s.newest.fromDisk = false
 	}
@@ -316,10 +322,14 @@ func (s *source) versions() (newest, good *version) {
 func (s *source) why() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fetching == "" {
-		return "it is being fetched"
+	why := s.fetching
+	if why == "" {
+		why = "it is being fetched"
 	}
-	return s.fetching
+	if s.recalled != "" {
+		why = s.recalled + "; " + why
+	}
+	return why
 }
 
 // state is the report at the moment.
@@ -329,7 +339,7 @@ func (s *source) state() Report {
 	r := s.report
 	r.FromDisk = s.good != nil && s.good.fromDisk
 	var all []error
-	for _, text := range []string{s.refused, s.fetching, s.keeping} {
+	for _, text := range []string{s.recalled, s.refused, s.fetching, s.keeping} {
 		if text != "" {
 			all = append(all, errors.New(text))
 		}

@@ -55,6 +55,8 @@ type door struct {
 	form     output
 	quiet    bool
 	patience time.Duration
+	// instance: there is no config to work on in place of an instance.
+	instance bool
 }
 
 // newDoor gives a command, and those below it, the flags of the door.
@@ -69,6 +71,7 @@ func newDoor(cmd *cobra.Command) *door {
 // newInstanceDoor is the door of what a running instance alone can tell or do.
 func newInstanceDoor(cmd *cobra.Command) *door {
 	d := openDoor(cmd)
+	d.instance = true
 	cmd.Long += instanceHelp
 	return d
 }

@@ -94,7 +94,11 @@ func (d *door) adminToken(cmd *cobra.Command) (access.Secret, error) {
 		token = access.NewSecret(os.Getenv(tokenVariable))
 	}
 	if token.Empty() {
-		return access.Secret{}, errors.New("an admin token is needed: --token env:NAME or file:PATH, or $" + tokenVariable + "; or --config FILE to work on the store itself")
+		needed := "an admin token is needed: --token env:NAME or file:PATH, or $" + tokenVariable
+		if !d.instance {
+			needed += "; or --config FILE to work on the store itself"
+		}
+		return access.Secret{}, errors.New(needed)
 	}
 	for _, b := range token.Reveal() {
 		if b <= ' ' || b > '~' {

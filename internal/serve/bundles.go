@@ -146,8 +146,14 @@ func (r *reloader) tellLack(next *built) {
 		return
 	}
 	r.status.failed(lack, r.builder.now())
-	if text := lack.Error(); text != r.lacked {
-		r.lacked = text
+	text := lack.Error()
+	if text == r.lacked {
+		return
+	}
+	r.lacked = text
+	if next.awaited != nil {
+		r.logger.Warn("no policy is in force yet, every request is refused", "error", text)
+	} else {
 		r.logger.Error("the newest bundles are not in force, the last good ones stay", "error", text, "revision", next.revision)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// A dry run is told of at the start, at each reload and in readiness, and ends
+// A dry run is told of at the start, when something changes and in readiness, and ends
 // with the configuration that asks for it.
 func TestDryRun(t *testing.T) {
 	h := start(t, func(dir string) {
@@ -41,6 +41,21 @@ func TestDryRun(t *testing.T) {
 
 	edit(t, h.dir, "postern.yaml", "realm: api", "realm: other")
 	until(t, "the reload says so", func() bool { return strings.Count(h.log.String(), loud) == 2 })
+	reloads := func() string {
+		_, count, _ := strings.Cut(h.metrics(t), `postern_reloads_total{part="rules",`)
+		count, _, _ = strings.Cut(count, "\n")
+		return count
+	}
+	before := reloads()
+	stay, err := os.ReadFile(filepath.Join(h.dir, "postern.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, h.dir, "postern.yaml", string(stay))
+	until(t, "all is read again", func() bool { return reloads() != before })
+	if strings.Count(h.log.String(), loud) != 2 {
+		t.Error("it is said though nothing has changed")
+	}
 	edit(t, h.dir, "postern.yaml", "dry_run: true", "dry_run: false")
 	until(t, "policy is enforced", func() bool { _, code := h.ask(t); return code == "denied_by_policy" })
 	if _, report := h.ready(t); report.DryRun || strings.Count(h.log.String(), loud) != 2 {

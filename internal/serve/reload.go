@@ -52,9 +52,6 @@ func (r *reloader) begin(ctx context.Context, c *config.Config) error {
 	}
 	r.put(next)
 	r.tellForgetful(nil)
-	if next.awaited != nil {
-		r.logger.Warn("no policy is in force yet, every request is refused", "error", next.awaited.Error())
-	}
 	return nil
 }
 
@@ -120,6 +117,7 @@ func (r *reloader) read(ctx context.Context) (*built, error) {
 }
 
 func (r *reloader) put(next *built) {
+	last := r.current
 	r.current = next
 	r.inForce.Store(next)
 	r.signer.Store(next.signer) // its keys are there before anything is signed with them
@@ -131,7 +129,7 @@ func (r *reloader) put(next *built) {
 	}
 	r.tellUnread(next)
 	r.tellLack(next)
-	r.tellDryRun(next.config.Policy.DryRun)
+	r.tellDryRun(next, last)
 }
 
 // takeTokens gives the admin API the tokens of a configuration that has some. One
