@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -130,4 +131,19 @@ func TestAConsumerInAFolderOfAPattern(t *testing.T) {
 	time.Sleep(settle)
 	lay(t, h.dir, "consumers/team/demo.yaml", string(demo))
 	until(t, "the consumer is let through", func() bool { status, _ := h.ask(t); return status == http.StatusOK })
+}
+
+// TestHangupAsksForBundles: who sends it need not wait for the next question.
+func TestHangupAsksForBundles(t *testing.T) {
+	d := newDepot(t, packed(t, "one", lets))
+	h := start(t, func(dir string) {
+		bundled(d.URL, "")(dir)
+		edit(t, dir, "postern.yaml", "every: 100ms", "every: 1h")
+	})
+	until(t, "the first is in force", func() bool { status, _ := h.ask(t); return status == http.StatusOK })
+	d.put(packed(t, "two", stops), false)
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the next is in force", func() bool { status, _ := h.ask(t); return status == http.StatusForbidden })
 }
