@@ -83,15 +83,17 @@ holds("dates", wanted) if {
 	}
 }
 
-in_time("from", instant) if time.now_ns() >= instant
-
-in_time("to", instant) if time.now_ns() < instant
-
 # The clock is what this entry point is for. lint:ignore not-remembered
-of_day(wanted) := sprintf("%02d:%02d", array.slice(time.clock([time.now_ns(), zone(wanted)]), 0, 2))
+now := time.now_ns()
+
+in_time("from", instant) if now >= instant
+
+in_time("to", instant) if now < instant
+
+of_day(wanted) := sprintf("%02d:%02d", array.slice(time.clock([now, zone(wanted)]), 0, 2))
 
 on_day(wanted, days_ago) if {
-	instant := time.add_date(time.now_ns(), 0, 0, 0 - days_ago)
+	instant := time.add_date(now, 0, 0, 0 - days_ago)
 	day := time.weekday([instant, zone(wanted)])
 	lower(substring(day, 0, 3)) in object.get(wanted, "days", ["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
 }

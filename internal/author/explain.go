@@ -236,19 +236,22 @@ func (t *tracer) values(body ast.Body, expr *ast.Expr, e *topdown.Event) (lines 
 			if call := callOf(body, x); call != nil && strings.HasPrefix(string(x), ast.LocalVarPrefix) {
 				t.made(body, call, x, e, add)
 			}
-			named, known := e.LocalMetadata[x]
-			if strings.HasPrefix(string(named.Name), "$") {
-				return false
-			}
-			if known && e.Locals != nil && !strings.HasPrefix(string(named.Name), "__") {
-				if value := e.Locals.Get(x); value != nil {
-					add(string(named.Name), ast.NewTerm(value))
-				}
-			}
+			t.local(x, e, add)
 		}
 		return false
 	}).Walk(expr)
 	return lines
+}
+
+// local tells of a name that the author gave.
+func (t *tracer) local(name ast.Var, e *topdown.Event, add func(string, *ast.Term)) {
+	named, known := e.LocalMetadata[name]
+	if !known || e.Locals == nil || strings.HasPrefix(string(named.Name), "__") || strings.HasPrefix(string(named.Name), "$") {
+		return
+	}
+	if value := e.Locals.Get(name); value != nil {
+		add(string(named.Name), ast.NewTerm(value))
+	}
 }
 
 // made tells of what a call gave, and of what it was given.
@@ -256,6 +259,9 @@ func (t *tracer) made(body ast.Body, call *ast.Expr, name ast.Var, e *topdown.Ev
 	for _, o := range call.Operands()[:len(call.Operands())-1] {
 		if ref, isRef := standsFor(body, o).Value.(ast.Ref); isRef {
 			t.read(ref, add)
+		}
+		if inner, isVar := o.Value.(ast.Var); isVar {
+			t.local(inner, e, add)
 		}
 	}
 	f := &frame{search: t.search, body: body}

@@ -25,6 +25,9 @@ func newPolicyLint() *cobra.Command {
 			"  deny-fails      a builtin's error would end a rule that denies\n" +
 			"  unknown-input   a part of the input that is never there\n" +
 			"  raw-path        a path as the client spelt it\n" +
+			"  always-allows   an entry point that allows without looking at the request\n" +
+			"  never-holds     a rule that constants keep from holding\n" +
+			"  client-header   a header that the client can write itself\n" +
 			"Entry points are those of the configuration or of --entrypoint; else the rules\n" +
 			"that the policy marks by `# METADATA` with `# entrypoint: true`, and\n" +
 			defaultEntrypoint + ".\n\n" +
@@ -58,8 +61,7 @@ func newPolicyLint() *cobra.Command {
 }
 
 // lint takes entry points, allowed builtins and files of data from the
-// configuration, if one is given. Entry points that nothing names are those that
-// the policy says it has.
+// configuration, if one is given.
 func (s *subject) lint(cmd *cobra.Command, named bool) ([]author.Finding, error) {
 	o := policy.Options{Entrypoints: s.entrypoints, AllowedBuiltins: s.builtins, Now: time.Now}
 	if s.config != "" {
@@ -74,11 +76,20 @@ func (s *subject) lint(cmd *cobra.Command, named bool) ([]author.Finding, error)
 	if err != nil {
 		return author.Unreadable(err)
 	}
-	if !named && s.config == "" {
-		o.Entrypoints = source.Entrypoints(defaultEntrypoint)
+	s.ask(source, named)
+	if s.config == "" {
+		o.Entrypoints = s.entrypoints
 	}
 	findings, err := source.Lint(cmd.Context(), o)
 	return findings, ofPolicy(err)
+}
+
+// ask takes the entry points that the policy says it has, where neither a flag
+// nor a configuration names any.
+func (s *subject) ask(source *author.Source, named bool) {
+	if !named && s.config == "" {
+		s.entrypoints = source.Entrypoints(defaultEntrypoint)
+	}
 }
 
 // tellFindings tells of each, and counts the errors.
@@ -99,6 +110,14 @@ func tellFindings(w io.Writer, form output, findings []author.Finding) (errs int
 			return errs, err
 		}
 	}
-	_, err = fmt.Fprintf(w, "%d errors, %d warnings\n", errs, len(findings)-errs)
+	_, err = fmt.Fprintf(w, "%s, %s\n", counted(errs, "error"), counted(len(findings)-errs, "warning"))
 	return errs, err
+}
+
+// counted is a number of things.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
