@@ -203,9 +203,7 @@ func (p *policyReplay) tell(w io.Writer, form output, told *author.Replayed, tes
 			Tests      int `json:"tests"`
 		}{told, more, tests})
 	}
-	const when = "2006-01-02 15:04:05"
-	all := []string{fmt.Sprintf("%d decisions (files: %d), from %s to %s UTC: %d as before, %d differ, %d can't be told",
-		told.Decisions, told.Files, told.From.UTC().Format(when), told.Until.UTC().Format(when), told.Same, told.Flipped, told.Untold)}
+	all := []string{summaryOf(told)}
 	if told.Malformed > 0 {
 		all = append(all, fmt.Sprintf("%d lines are no decisions", told.Malformed))
 	}
@@ -237,6 +235,18 @@ func (p *policyReplay) tell(w io.Writer, form output, told *author.Replayed, tes
 		all = append(all, fmt.Sprintf("tests written to %s: %d", p.tests, tests))
 	}
 	return lines(w, "", all)
+}
+
+func summaryOf(told *author.Replayed) string {
+	if told.Decisions == 0 {
+		return fmt.Sprintf("no decisions (files: %d)", told.Files)
+	}
+	const when = "2006-01-02 15:04:05"
+	span := ""
+	if !told.From.IsZero() {
+		span = fmt.Sprintf(", from %s to %s UTC", told.From.UTC().Format(when), told.Until.UTC().Format(when))
+	}
+	return fmt.Sprintf("%d decisions (files: %d)%s: %d as before, %d differ, %d can't be told", told.Decisions, told.Files, span, told.Same, told.Flipped, told.Untold)
 }
 
 func placeOf(g *author.Group) string {

@@ -115,28 +115,46 @@ type Reading struct {
 	Problem func(Problem)
 }
 
-// Paths are the files of journals: a file itself, or all of a directory.
+// Paths are the files of journals: a file itself, or all of a directory. Each is
+// there once, however often it is named.
 func Paths(paths []string) ([]string, error) {
 	var all []string
+	met := map[string]bool{}
 	for _, path := range paths {
-		info, err := os.Stat(path)
+		files, err := filesAt(path)
 		if err != nil {
 			return nil, err
 		}
-		if !info.IsDir() {
-			all = append(all, path)
-			continue
+		for _, file := range files {
+			one, err := filepath.EvalSymlinks(file)
+			if err == nil {
+				one, err = filepath.Abs(one)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if !met[one] {
+				met[one] = true
+				all = append(all, file)
+			}
 		}
-		files, err := Files(path)
-		if err != nil {
-			return nil, err
-		}
-		if len(files) == 0 {
-			return nil, fmt.Errorf("%s: there is no file of a journal (%s*%s) in it", path, prefix, suffix)
-		}
-		all = append(all, files...)
 	}
 	return all, nil
+}
+
+func filesAt(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	files, err := Files(path)
+	if err == nil && len(files) == 0 {
+		return nil, fmt.Errorf("%s: there is no file of a journal (%s*%s) in it", path, prefix, suffix)
+	}
+	return files, err
 }
 
 // Key is what fields and answers of the journals are hashed with, nil where it
