@@ -185,7 +185,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*Replayed, error) {
 	var malformed int64
 	err := journal.Read(ctx, o.Files, journal.Reading{
 		Workers: o.Workers,
-		Each:    func(worker int, one *journal.Record) { r.each(tallies[worker], one) }, //nolint:contextcheck // it has the context of the whole replay
+		Each:    func(worker int, one *journal.Record) { r.each(tallies[worker], one) },
 		Problem: func(p journal.Problem) {
 			malformed++
 			o.Problem(p)

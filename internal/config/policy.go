@@ -153,8 +153,8 @@ func within(path, folder string) bool {
 
 // unlinked follows the links of what is there of a path.
 func unlinked(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if followed, err := filepath.EvalSymlinks(path); err == nil {
+		return followed
 	}
 	if parent := filepath.Dir(path); parent != path {
 		return filepath.Join(unlinked(parent), filepath.Base(path))
