@@ -118,7 +118,7 @@ func TestDataProblems(t *testing.T) {
 		"two.yaml":     "a second document",
 		"deep.json":    "deep.json:1: nested deeper than 128",
 		"list.json":    "list.json: document must be of type object",
-		"same.json":    "same.json: data.a.b is defined here and in " + f.path("policy/data.json"),
+		"same.json":    "same.json:1: data.a.b is defined here and in " + f.path("policy/data.json") + ":1",
 		"rule.json":    f.path("policy/authz.rego") + ":5: rego_compile_error: conflicting rule for data path postern/authz/allow found; the data is in " + f.path("rule.json"),
 		"inf.yaml":     "inf.yaml:1: a number that JSON has no form for",
 		"empty.json":   "empty.json:1: the file ends where a value is expected",

@@ -122,6 +122,7 @@ func defined(at []string, parts []located) *Error {
 	path := strings.Join(append([]string{"data"}, at...), ".")
 	return &Error{Problems: []Problem{{
 		File: parts[len(parts)-1].from.name,
-		Text: path + " is defined here and in " + parts[0].from.name + "; what both have can't be put together",
+		Line: parts[len(parts)-1].from.line(at),
+		Text: path + " is defined here and in " + parts[0].from.place(at) + "; what both have can't be put together",
 	}}}
 }

@@ -17,7 +17,7 @@ func TestBlamesTheConfiguration(t *testing.T) {
 	for name, c := range map[string]struct{ policy, says, warns string }{
 		"data":        {"  data: [{file: there.json}, {file: nosuch.json, at: a}]\n", `postern.yaml:LINE: policy.data[1].file: DIR/nosuch.json: no such file`, ""},
 		"descriptors": {"  descriptors: nosuch.pb\n", `postern.yaml:LINE: policy.descriptors: DIR/nosuch.pb: the descriptor set can't be read`, ""},
-		"two places":  {"  data: [{file: there.json}, {file: again.json}]\n", `data.owners.invoices is defined here and in DIR/there.json`, ""},
+		"two places":  {"  data: [{file: there.json}, {file: again.json}]\n", `data.owners.invoices is defined here and in DIR/there.json:1`, ""},
 		"shadow":      {"  shadow: {directory: nowhere}\n", "", "policy.shadow.directory: there is no folder DIR/nowhere"},
 	} {
 		t.Run(name, func(t *testing.T) {
