@@ -233,10 +233,11 @@ func (t *tracer) values(body ast.Body, expr *ast.Expr, e *topdown.Event) (lines 
 			if ref, isRef := standsFor(body, ast.NewTerm(x)).Value.(ast.Ref); isRef && strings.HasPrefix(string(x), ast.LocalVarPrefix) {
 				t.read(ref, add)
 			}
-			if call := callOf(body, x); call != nil && strings.HasPrefix(string(x), ast.LocalVarPrefix) {
+			t.part(body, x, e, add)
+			if call := callOf(t.search.compiler, body, x); call != nil && strings.HasPrefix(string(x), ast.LocalVarPrefix) {
 				t.made(body, call, x, e, add)
 			}
-			t.local(x, e, add)
+			t.local(body, x, e, add)
 		}
 		return false
 	}).Walk(expr)
@@ -244,13 +245,24 @@ func (t *tracer) values(body ast.Body, expr *ast.Expr, e *topdown.Event) (lines 
 }
 
 // local tells of a name that the author gave.
-func (t *tracer) local(name ast.Var, e *topdown.Event, add func(string, *ast.Term)) {
+func (t *tracer) local(body ast.Body, name ast.Var, e *topdown.Event, add func(string, *ast.Term)) {
 	named, known := e.LocalMetadata[name]
 	if !known || e.Locals == nil || strings.HasPrefix(string(named.Name), "__") || strings.HasPrefix(string(named.Name), "$") {
 		return
 	}
 	if value := e.Locals.Get(name); value != nil {
-		add(string(named.Name), ast.NewTerm(value))
+		add(string(named.Name), t.shown(body, name, value, e))
+	}
+}
+
+// part tells of a part of what the author gave a name.
+func (t *tracer) part(body ast.Body, name ast.Var, e *topdown.Event, add func(string, *ast.Term)) {
+	ref, isRef := standsFor(body, ast.NewTerm(name)).Value.(ast.Ref)
+	if !isRef || e.Locals == nil || ast.RootDocumentNames.Contains(ref[0]) || !strings.HasPrefix(string(name), ast.LocalVarPrefix) {
+		return
+	}
+	if value := e.Locals.Get(name); value != nil {
+		add(policy.Authored(t.search.compiler, ref).String(), t.shown(body, name, value, e))
 	}
 }
 
@@ -261,22 +273,35 @@ func (t *tracer) made(body ast.Body, call *ast.Expr, name ast.Var, e *topdown.Ev
 			t.read(ref, add)
 		}
 		if inner, isVar := o.Value.(ast.Var); isVar {
-			t.local(inner, e, add)
+			t.local(body, inner, e, add)
 		}
 	}
 	f := &frame{search: t.search, body: body}
-	text := f.describeCall(call, 0)
-	if text == "" || e.Locals == nil {
+	if e.Locals == nil {
 		return
+	}
+	text := f.describeCall(call, 0)
+	if text == "" {
+		var texts []string
+		for _, o := range call.Operands()[:len(call.Operands())-1] {
+			texts = append(texts, f.own(o))
+		}
+		text = callText(call, texts)
 	}
 	value := e.Locals.Get(name)
 	if value == nil {
 		return
 	}
-	if t.search.veil.covers(body, ast.NewTerm(name)) {
-		value = ast.String("(hidden)")
+	add(text, t.shown(body, name, value, e))
+}
+
+// shown is a value, but for what was made of credentials.
+func (t *tracer) shown(body ast.Body, name ast.Var, value ast.Value, e *topdown.Event) *ast.Term {
+	known := func(name ast.Var) ast.Value { return e.Locals.Get(name) }
+	if throughCall(t.search.compiler, body, name) && t.search.veil.covers(body, ast.NewTerm(name), known) {
+		return ast.StringTerm("(hidden)")
 	}
-	add(text, ast.NewTerm(value))
+	return ast.NewTerm(value)
 }
 
 // read tells of a part of the input.

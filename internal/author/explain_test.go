@@ -188,6 +188,7 @@ func TestExplainTellsWhatCallsGave(t *testing.T) {
 		"a function": {
 			"allow if level(input.identity.roles[0]) >= 5\nlevel(r) := 1 if r == \"reader\"", "level(identity.roles[0]) is 1",
 		},
+		"a part": {"allow if over({\"most\": 9})\nover(wanted) if {\n\tn(wanted) > wanted.most\n}\nn(wanted) := count(input.identity.roles) if wanted.most", "n(wanted) is 1, wanted.most is 9"},
 		"a name": {"allow if {\n\tn := count(input.identity.roles)\n\tn > 3\n}", "n > 3 (count(identity.roles) is 1)"},
 	} {
 		if _, misses := explain(t, court(t, test.rules), "GET", nil, reader); !strings.Contains(strings.Join(misses, "\n"), test.want) {
@@ -213,7 +214,8 @@ func TestExplainTellsOfNoGeneratedNames(t *testing.T) {
 
 func TestExplainHidesWhatCallsMakeOfCredentials(t *testing.T) {
 	c := court(t, "allow if lower(input.attributes.request.http.headers.authorization) == \"z\"\n\nallow if upper(token) == \"Z\"\n\n"+
-		"token := input.attributes.request.http.headers.authorization\n\nallow if count(bad) == 0\n\nbad contains lower(token)\n\nallow if made(\"x\") == \"q\"\n\nmade(_) := lower(token)")
+		"token := input.attributes.request.http.headers.authorization\n\nallow if count(bad) == 0\n\nbad contains lower(token)\n\nallow if made(\"x\") == \"q\"\n\nmade(_) := lower(token)\n\nallow if {\n\tx := lower(token)\n\tx == \"q\"\n}\n\n"+
+		"allow if {\n\tsome part in split(token, \"a\")\n\tpart == \"q\"\n}\n\nallow if inner(token) == \"q\"\n\ninner(t) := y if {\n\ty := lower(t)\n\ty != \"a\"\n}")
 	x, misses := explain(t, c, "GET", access.Headers{{Name: "authorization", Value: "CaNaRy-one"}}, &author.Identity{Consumer: "a"})
 	told := strings.Join(misses, "\n")
 	for _, r := range x.Rules {

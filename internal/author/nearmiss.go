@@ -64,6 +64,14 @@ type frame struct {
 // bindings are the values of names. They are never changed.
 type bindings map[ast.Var]*ast.Term
 
+// known is the value of a name, nil where there is none.
+func (b bindings) known(name ast.Var) ast.Value { return valueOf(b[name]) }
+
+// solved are the values that a solution gives.
+func solved(r topdown.QueryResult) func(ast.Var) ast.Value {
+	return func(name ast.Var) ast.Value { return valueOf(r[name]) }
+}
+
 func (b bindings) with(more topdown.QueryResult) bindings {
 	if len(more) == 0 {
 		return b
@@ -610,7 +618,7 @@ func (s *search) producers(f *frame, expr *ast.Expr) (all []string) {
 		if !isVar {
 			continue
 		}
-		call := callOf(f.body, name)
+		call := callOf(s.compiler, f.body, name)
 		if call == nil {
 			continue
 		}
@@ -642,7 +650,7 @@ func (s *search) produced(r *ast.Rule) (all []string) {
 			member = solution[name]
 		}
 		shown := plainText(member)
-		if s.veil.covers(r.Body, r.Head.Key) {
+		if s.veil.covers(r.Body, r.Head.Key, solved(solution)) {
 			shown = "(hidden)"
 		}
 		if text := fmt.Sprintf("line %d adds %s by %s", r.Location.Row, shown, sourceOfBody(r.Body)); member.IsGround() && !slices.Contains(all, text) {

@@ -16,15 +16,25 @@ type veil struct {
 	secrets  []string
 }
 
-// covers reports whether a term may be made of a credential.
-func (v *veil) covers(body ast.Body, term *ast.Term) bool {
+// covers reports whether a term may be made of a credential. known gives the
+// values of names, nil where there is none.
+func (v *veil) covers(body ast.Body, term *ast.Term, known func(ast.Var) ast.Value) bool {
 	if v == nil || len(v.secrets) == 0 {
 		return false
 	}
-	return v.made(body, term, map[*ast.Rule]bool{}, 0)
+	u := unveiling{v, body, known, map[*ast.Rule]bool{}}
+	return u.made(term, 0)
 }
 
-func (v *veil) made(body ast.Body, term *ast.Term, seen map[*ast.Rule]bool, depth int) bool {
+// unveiling is one look at what a term is made of.
+type unveiling struct {
+	*veil
+	body  ast.Body
+	known func(ast.Var) ast.Value
+	seen  map[*ast.Rule]bool
+}
+
+func (v *unveiling) made(term *ast.Term, depth int) bool {
 	if depth > deepest {
 		return true
 	}
@@ -32,17 +42,20 @@ func (v *veil) made(body ast.Body, term *ast.Term, seen map[*ast.Rule]bool, dept
 	ast.NewGenericVisitor(func(x any) bool {
 		switch x := x.(type) {
 		case ast.Ref:
-			found = found || v.read(x, seen, depth)
+			found = found || v.read(x, v.seen, depth)
 		case ast.Var:
 			name := ast.NewTerm(x)
-			if from := standsFor(body, name); !found && !from.Equal(name) {
-				found = v.made(body, from, seen, depth+1)
+			if value := v.known(x); value != nil {
+				found = found || v.holds(value)
 			}
-			if call := callOf(body, x); !found && call != nil {
+			if from := standsFor(v.body, name); !found && !from.Equal(name) {
+				found = v.made(from, depth+1)
+			}
+			if call := callOf(v.compiler, v.body, x); !found && call != nil {
 				operands := call.Operands()
-				found = v.read(call.Operator(), seen, depth)
+				found = v.read(call.Operator(), v.seen, depth)
 				for _, o := range operands[:len(operands)-1] {
-					found = found || v.made(body, o, seen, depth+1)
+					found = found || v.made(o, depth+1)
 				}
 			}
 		}
@@ -74,11 +87,30 @@ func (v *veil) read(ref ast.Ref, seen map[*ast.Rule]bool, depth int) (found bool
 }
 
 func (v *veil) holds(value ast.Value) bool {
-	text := value.String()
+	text := strings.ToLower(value.String())
 	for _, secret := range v.secrets {
-		if strings.Contains(text, secret) {
+		if strings.Contains(text, strings.ToLower(secret)) {
 			return true
 		}
 	}
 	return false
+}
+
+// throughCall reports whether a name takes what a call gave, or a part of that.
+func throughCall(compiler *ast.Compiler, body ast.Body, name ast.Var) bool {
+	for range deepest {
+		if callOf(compiler, body, name) != nil {
+			return true
+		}
+		next := standsFor(body, ast.NewTerm(name))
+		if ref, isRef := next.Value.(ast.Ref); isRef {
+			next = ref[0]
+		}
+		from, isVar := next.Value.(ast.Var)
+		if !isVar || from == name {
+			return false
+		}
+		name = from
+	}
+	return true
 }

@@ -40,16 +40,21 @@ func (s *search) words(f *frame, expr *ast.Expr, b bindings) (text string, ident
 		return fmt.Sprintf("%s %s does not match %s", name, path, plainText(pattern)), false
 	}
 	var saw, names []string
-	if n := argumentsOf(expr, len(operands)); len(operands) > n {
+	if n := argumentsOf(s.compiler, expr); len(operands) > n {
 		operands = operands[:n] // the last is what takes the result
 	}
 	for _, o := range operands {
 		name := f.describe(o)
 		names = append(names, name)
-		if line := name + " is " + s.seen(f, o, b); !o.IsGround() || isRef(o) {
-			if name != "" && !slices.Contains(saw, line) {
-				saw = append(saw, line)
-			}
+		if o.IsGround() && !isRef(o) {
+			continue
+		}
+		if name == "" {
+			name = f.own(o)
+		}
+		value := s.seen(f, o, b)
+		if line := name + " is " + value; name != "_" && name != value && !slices.Contains(saw, line) {
+			saw = append(saw, line)
 		}
 	}
 	if fixed(names...) {
@@ -127,7 +132,7 @@ const (
 
 // seen is the value that a term had; "not there" when it is undefined.
 func (s *search) seen(f *frame, term *ast.Term, b bindings) string {
-	if name, isVar := term.Value.(ast.Var); isVar && callOf(f.body, name) != nil && s.veil.covers(f.body, term) {
+	if name, isVar := term.Value.(ast.Var); isVar && throughCall(s.compiler, f.body, name) && s.veil.covers(f.body, term, b.known) {
 		return "(hidden)"
 	}
 	term = f.value(term, b)
@@ -168,7 +173,7 @@ func (f *frame) describeAt(term *ast.Term, depth int) string {
 		if name := f.names[v]; name != "" {
 			return name
 		}
-		if call := callOf(f.body, v); call != nil {
+		if call := callOf(f.search.compiler, f.body, v); call != nil {
 			return f.describeCall(call, depth+1)
 		}
 		if from := standsFor(f.body, term); !from.Equal(term) {
@@ -179,27 +184,30 @@ func (f *frame) describeAt(term *ast.Term, depth int) string {
 }
 
 // callOf is the call in a body whose result a name takes.
-func callOf(body ast.Body, name ast.Var) *ast.Expr {
+func callOf(compiler *ast.Compiler, body ast.Body, name ast.Var) *ast.Expr {
 	for _, expr := range body {
 		if !expr.IsCall() || expr.Negated || expr.IsEquality() {
 			continue
 		}
 		operands := expr.Operands()
 		last := len(operands) - 1
-		if last >= 0 && operands[last].Value.Compare(name) == 0 && last == argumentsOf(expr, last) {
+		if last >= 0 && operands[last].Value.Compare(name) == 0 && last == argumentsOf(compiler, expr) {
 			return expr
 		}
 	}
 	return nil
 }
 
-// argumentsOf is how many arguments a call has; usual where it is the policy's
-// own function.
-func argumentsOf(expr *ast.Expr, usual int) int {
-	if builtin := ast.BuiltinMap[expr.Operator().String()]; builtin != nil {
+// argumentsOf is how many arguments a call has; one operand more takes what it
+// gives.
+func argumentsOf(compiler *ast.Compiler, call *ast.Expr) int {
+	if builtin := ast.BuiltinMap[call.Operator().String()]; builtin != nil {
 		return len(builtin.Decl.FuncArgs().Args)
 	}
-	return usual
+	if rules := compiler.GetRulesExact(call.Operator()); len(rules) > 0 {
+		return len(rules[0].Head.Args)
+	}
+	return len(call.Operands())
 }
 
 // describeCall is a call with what its arguments come from; "" where all of that
@@ -213,9 +221,36 @@ func (f *frame) describeCall(call *ast.Expr, depth int) string {
 		names = append(names, name)
 		texts = append(texts, cmp.Or(name, f.own(o)))
 	}
-	if fixed(names...) {
+	if fixed(names...) && !f.search.asks(call.Operator(), map[*ast.Rule]bool{}) {
 		return ""
 	}
+	return callText(call, texts)
+}
+
+// asks reports whether a call answers by the request or by the clock, whatever
+// it is given.
+func (s *search) asks(operator ast.Ref, seen map[*ast.Rule]bool) (found bool) {
+	if operator.String() == ast.NowNanos.Name {
+		return true
+	}
+	if !operator.HasPrefix(ast.DefaultRootRef) {
+		return false
+	}
+	for _, rule := range s.compiler.GetRules(operator.ConstantPrefix()) {
+		if seen[rule] {
+			continue
+		}
+		seen[rule] = true
+		ast.WalkRefs(rule, func(ref ast.Ref) bool {
+			found = found || ref[0].Equal(ast.InputRootDocument) || s.asks(ref, seen)
+			return found
+		})
+	}
+	return found
+}
+
+// callText is a call of these arguments.
+func callText(call *ast.Expr, texts []string) string {
 	operator := call.Operator().String()
 	if builtin := ast.BuiltinMap[operator]; builtin != nil && builtin.Infix != "" && len(texts) == 2 {
 		return texts[0] + " " + builtin.Infix + " " + texts[1]
