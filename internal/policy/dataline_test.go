@@ -29,7 +29,7 @@ func TestConflictsNameBothLines(t *testing.T) {
 		Directory: filepath.Join(dir, "p"), Entrypoints: []string{"postern/authz/allow"},
 		Data: []policy.DataFiles{{Pattern: filepath.Join(dir, "more.json"), At: []string{"owners"}}},
 	})
-	want := filepath.Join(dir, "more.json") + ":4: data.owners.invoices.1 is defined here and in " + filepath.Join(dir, "p/owners/data.yml") + ":4;"
+	want := filepath.Join(dir, "more.json") + ":4: data.owners.invoices.1 is defined here and in " + filepath.Join(dir, "p", "owners", "data.yml") + ":4;"
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -32,7 +32,8 @@ func TestBlamesTheConfiguration(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			line := 1 + bytes.Count(text[:bytes.Index(text, []byte(c.policy))], []byte("\n"))
+			before, _, _ := bytes.Cut(text, []byte(c.policy))
+			line := 1 + bytes.Count(before, []byte("\n"))
 			fill := strings.NewReplacer("LINE", strconv.Itoa(line), "DIR", dir)
 			var warned bytes.Buffer
 			err = serve.Validate(t.Context(), serve.Options{

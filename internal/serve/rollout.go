@@ -88,8 +88,8 @@ func (b *builder) kept(c config.Policy) (*rollout.Revisions, error) {
 // what the files hold, for as long as they hold what they held then. It is
 // called with the files' policy as next's.
 func (b *builder) obeyPin(ctx context.Context, next, last *built) error {
-	if next.unread != nil {
-		return nil // it is obeyed already
+	if next.pin != nil {
+		return nil // its revision stands in for files that can't be used
 	}
 	next.source = next.policy
 	kept, err := b.kept(next.config.Policy)
