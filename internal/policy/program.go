@@ -45,7 +45,10 @@ func (c *content) program(o Options, key [sha256.Size]byte, capabilities *ast.Ca
 	if p.compiler.Compile(modules); p.compiler.Failed() {
 		return nil, c.explained(p.compiler.Errors)
 	}
-	return p, p.prepare(c, o)
+	if err := p.prepare(c, o); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // parse parses all modules, and tells of all that can't be.
