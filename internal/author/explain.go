@@ -125,7 +125,7 @@ func (x *Explanation) look(ctx context.Context, s *policy.Snapshot, probe *polic
 		return
 	}
 	search.deadline = time.Now().Add(searchTime)
-	sure, unsure := search.misses(refOf(x.Entrypoint))
+	sure, unsure := search.misses(ctx, refOf(x.Entrypoint))
 	x.NearMisses, x.Unsure = append(x.NearMisses, sure...), append(x.Unsure, unsure...)
 }
 

@@ -110,7 +110,7 @@ type continuation func(b bindings, lacks []Lack)
 // nearMisses finds the smallest sets of failed expressions whose change allows,
 // and after them those of which that can't be tried.
 func nearMisses(ctx context.Context, probe *policy.Probe, compiler *ast.Compiler, rule ast.Ref) []Miss {
-	sure, unsure := newSearch(ctx, probe, compiler).misses(rule)
+	sure, unsure := newSearch(ctx, probe, compiler).misses(ctx, rule)
 	return slices.Concat(sure, unsure)
 }
 
@@ -122,7 +122,7 @@ func newSearch(ctx context.Context, probe *policy.Probe, compiler *ast.Compiler)
 }
 
 // misses are those that allow, as was tried, and those that can't be tried.
-func (s *search) misses(rule ast.Ref) (sure, unsure []Miss) {
+func (s *search) misses(ctx context.Context, rule ast.Ref) (sure, unsure []Miss) {
 	entrypoint := entrypointOf(rule)
 	for s.limit = 1; s.limit <= mostLacks && len(s.found) == 0 && !s.over(); s.limit++ {
 		for _, r := range branches(policy.RulesOf(s.compiler, rule)) {
@@ -131,7 +131,7 @@ func (s *search) misses(rule ast.Ref) (sure, unsure []Miss) {
 			}
 		}
 		for key, miss := range s.found {
-			switch s.try(entrypoint, miss) {
+			switch s.try(ctx, entrypoint, miss) {
 			case untrue:
 				delete(s.found, key)
 				s.untrue[key] = true

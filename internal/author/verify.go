@@ -43,7 +43,7 @@ func entrypointOf(rule ast.Ref) string {
 
 // try makes a near miss's changes in the input and asks again, as the gate would:
 // what can't be obeyed is no allow.
-func (s *search) try(entrypoint string, miss Miss) worth {
+func (s *search) try(ctx context.Context, entrypoint string, miss Miss) worth {
 	input, guessed := s.probe.Input(), false
 	for i := range miss {
 		c := miss[i].change
@@ -55,7 +55,7 @@ func (s *search) try(entrypoint string, miss Miss) worth {
 			return untried
 		}
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, askTime)
+	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	d, err := s.probe.Decide(ctx, entrypoint, input)
 	switch {
