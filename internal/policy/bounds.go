@@ -37,19 +37,15 @@ var boundOnce sync.Once
 func BoundBuiltins() {
 	boundOnce.Do(func() {
 		registerCompared()
+		boundComparisons()
 		for name, measure := range measures() {
 			original := topdown.GetBuiltin(name)
 			if original == nil {
 				continue
 			}
-			if !compares(name) { // the budget is in it; making it takes longer than most comparisons
-				ast.BuiltinMap[name].CanSkipBctx = false
-			}
+			ast.BuiltinMap[name].CanSkipBctx = false // the budget is in it
 			topdown.RegisterBuiltinFunc(name, func(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 				m := meter{left: unitsLeft(bctx.Cancel)}
-				if compares(name) {
-					m.left = min(m.left, mostCompared)
-				}
 				if why := measure(&m, operands); why != "" || m.left < 0 {
 					return excess(name, why, bctx)
 				}
@@ -88,8 +84,6 @@ func measures() map[string]measure {
 		measure measure
 		names   string
 	}{
-		{comparing, "equal neq lt lte gt gte"},
-		{containing, "internal.member_2 internal.member_3"},
 		{shift, "bits.lsh"},
 		{digits, "mul"},
 		{multiplying, "product"},

@@ -15,15 +15,6 @@ const Compared = "internal.postern.equal"
 // mostCompared is how many pieces a comparison may take: about ten milliseconds.
 const mostCompared = 1 << 17
 
-// compares reports whether a builtin compares its operands and does no more.
-func compares(name string) bool {
-	switch name {
-	case "equal", "neq", "lt", "lte", "gt", "gte", "internal.member_2", "internal.member_3":
-		return true
-	}
-	return false
-}
-
 // registerCompared makes it known to the compiler and to evaluations, once.
 func registerCompared() {
 	ast.RegisterBuiltin(&ast.Builtin{
@@ -31,13 +22,34 @@ func registerCompared() {
 		Decl:        types.NewFunction(types.Args(types.A, types.A), types.B),
 		CanSkipBctx: true,
 	})
-	topdown.RegisterBuiltinFunc(Compared, func(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
-		m := meter{left: mostCompared}
-		if m.either(operands[0].Value, operands[1].Value); m.left < 0 {
-			return excess("==", "", bctx)
-		}
+	topdown.RegisterBuiltinFunc(Compared, func(_ topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 		return iter(ast.InternedTerm(operands[0].Equal(operands[1])))
 	})
+}
+
+// boundComparisons puts a measure before the builtins that compare. They have no
+// budget, since to give them one takes longer than most comparisons.
+func boundComparisons() {
+	for name, measure := range map[string]measure{
+		Compared: comparing, "equal": comparing, "neq": comparing, "lt": comparing, "lte": comparing, "gt": comparing, "gte": comparing,
+		"internal.member_2": containing, "internal.member_3": containing,
+	} {
+		original := topdown.GetBuiltin(name)
+		// What is looked for in a list stands before it.
+		sought := len(ast.BuiltinMap[name].Decl.FuncArgs().Args) - 2
+		topdown.RegisterBuiltinFunc(name, func(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
+			if composite(operands[sought].Value) && vast(measure, operands) {
+				return excess(name, "", bctx)
+			}
+			return original(bctx, operands, iter)
+		})
+	}
+}
+
+func vast(measure measure, operands []*ast.Term) bool {
+	m := meter{left: mostCompared}
+	measure(&m, operands)
+	return m.left < 0
 }
 
 // either takes what a comparison takes at most: it ends with the smaller of two.
@@ -72,17 +84,13 @@ func comparing(m *meter, operands []*ast.Term) string {
 
 // containing is for `x in list`: x is compared with each.
 func containing(m *meter, operands []*ast.Term) string {
-	sought := operands[len(operands)-2].Value
-	if !composite(sought) {
-		return ""
-	}
-	list := operands[len(operands)-1].Value
+	sought, list := operands[len(operands)-2].Value, operands[len(operands)-1].Value
 	each := func(item *ast.Term) bool { m.either(sought, item.Value); return m.left < 0 }
 	switch list := list.(type) {
 	case *ast.Array:
 		list.Until(each)
 	case ast.Set:
-		each(operands[len(operands)-2]) // it is looked up by its digest
+		m.tree(sought) // it is looked up by its digest
 	case ast.Object:
 		list.Until(func(_, item *ast.Term) bool { return each(item) })
 	}
