@@ -182,7 +182,8 @@ func TestProofOfLargeData(t *testing.T) {
 	tookLarge := time.Since(began)
 	t.Logf("%d bindings: first load %v, %d MB allocated, %d MB live; small reload %v, %d KB allocated; large reload %v, peak %d MB",
 		n, took, initial>>20, size>>20, tookAgain, again>>10, tookLarge, most>>20)
-	if float64(most) > 2.6*float64(size) {
+	// What the collector has not come to yet is worth something where there is little.
+	if float64(most) > 2.6*float64(size)+16<<20 {
 		t.Errorf("the large file's reload took %d bytes at most, with %d live", most, size)
 	}
 	if third.Revision() == second.Revision() {
