@@ -1,10 +1,7 @@
 package author
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,27 +27,6 @@ const (
 	askTime    = 500 * time.Millisecond
 )
 
-// Lack is one expression that failed, and whose change a near miss needs.
-type Lack struct {
-	// Text says so in words, such as `lacks scope orders:write`.
-	Text string `json:"text"`
-	File string `json:"file"`
-	Line int    `json:"line"`
-
-	// identity says that the lack is the consumer's, not the request's.
-	identity bool
-	// collection lacks what value is given once the rest is known.
-	collection string
-	members    *ast.Term
-	value      ast.Var
-	owner      *frame
-	// change is what would mend it, nil where that can't be made in the input.
-	change *change
-}
-
-// Miss is a smallest set of failed expressions.
-type Miss []Lack
-
 // frame is one evaluation of a rule's body: what its names stand for.
 type frame struct {
 	search *search
@@ -59,33 +35,6 @@ type frame struct {
 	names map[ast.Var]string
 	// from are the references that the arguments were given as.
 	from map[ast.Var]*ast.Term
-}
-
-// bindings are the values of names. They are never changed.
-type bindings map[ast.Var]*ast.Term
-
-// known is the value of a name, nil where there is none.
-func (b bindings) known(name ast.Var) ast.Value { return valueOf(b[name]) }
-
-// solved are the values that a solution gives.
-func solved(r topdown.QueryResult) func(ast.Var) ast.Value {
-	return func(name ast.Var) ast.Value { return valueOf(r[name]) }
-}
-
-func (b bindings) with(more topdown.QueryResult) bindings {
-	if len(more) == 0 {
-		return b
-	}
-	all := maps.Clone(b)
-	if all == nil {
-		all = bindings{}
-	}
-	for name, value := range more {
-		if value.IsGround() {
-			all[name] = value
-		}
-	}
-	return all
 }
 
 // search looks for near misses of one question. Each rule that would allow is
@@ -189,33 +138,6 @@ func (s *search) keep(lacks []Lack) {
 	}
 }
 
-// ranked are what the consumer lacks first, for that is what is mostly given.
-func ranked(all []Miss) []Miss {
-	slices.SortFunc(all, func(a, b Miss) int {
-		return cmp.Or(len(a)-len(b), b.own()-a.own(), strings.Compare(a.String(), b.String()))
-	})
-	return all[:min(len(all), mostMisses)]
-}
-
-// String gives its texts.
-func (m Miss) String() string {
-	texts := make([]string, len(m))
-	for i := range m {
-		texts[i] = m[i].Text
-	}
-	slices.Sort(texts)
-	return strings.Join(texts, "\n")
-}
-
-func (m Miss) own() (n int) {
-	for _, l := range m {
-		if l.identity {
-			n++
-		}
-	}
-	return n
-}
-
 // rule goes through a rule as it is called with these operands, the last of
 // which may be where its value goes.
 func (s *search) rule(r *ast.Rule, operands []*ast.Term, caller *frame, b bindings, depth int, done func(bindings, []Lack), lacks ...Lack) {
@@ -309,24 +231,6 @@ func (s *search) failed(f *frame, expr *ast.Expr, b bindings, lacks []Lack, dept
 	next(b, append(slices.Clip(lacks), lack))
 }
 
-// forbidden is for what must not hold and does: it names the rule by which.
-func (s *search) forbidden(f *frame, expr *ast.Expr) Lack {
-	lack := f.lackOf(expr)
-	text := strings.TrimSpace(strings.TrimPrefix(sourceOf(expr), "not "))
-	lack.Text = text + " holds, and must not"
-	rules, operands := s.called(expr)
-	if len(operands) > 0 {
-		return lack
-	}
-	for _, r := range rules {
-		if solutions, err := s.solveAll(r.Body); err == nil && len(solutions) > 0 && !r.Default {
-			lack.Text = fmt.Sprintf("%s holds by line %d, and must not: %s", text, r.Location.Row, sourceOfBody(r.Body))
-			return lack
-		}
-	}
-	return lack
-}
-
 // into goes through each rule that could have made the expression hold.
 func (s *search) into(f *frame, rules []*ast.Rule, operands []*ast.Term, b bindings, lacks []Lack, depth int, next continuation) {
 	for _, r := range branches(rules) {
@@ -403,259 +307,4 @@ func each(collection *ast.Term, do func(k, v *ast.Term)) {
 	case ast.Object:
 		c.Foreach(do)
 	}
-}
-
-// solve evaluates one expression where names have these values.
-func (s *search) solve(expr *ast.Expr, b bindings) (solutions []topdown.QueryResult, err error) {
-	body := ast.Body{}
-	ast.NewGenericVisitor(func(x any) bool {
-		if name, isVar := x.(ast.Var); isVar && b[name] != nil {
-			given := ast.Equality.Expr(ast.NewTerm(name), b[name])
-			if !slices.ContainsFunc(body, func(e *ast.Expr) bool { return e.Equal(given) }) {
-				body.Append(given)
-			}
-		}
-		return false
-	}).Walk(expr)
-	body.Append(expr.Copy())
-	return s.solveAll(body)
-}
-
-// solveAll evaluates a whole body.
-func (s *search) solveAll(body ast.Body) (solutions []topdown.QueryResult, err error) {
-	err = s.probe.Solve(s.ctx, body, askTime, nil, func(r topdown.QueryResult) error {
-		if len(solutions) < mostSolutions {
-			solutions = append(solutions, maps.Clone(r))
-		}
-		return nil
-	})
-	return solutions, err
-}
-
-// generator reports that an expression takes each member of what the consumer
-// has: of a list of the identity, or of a set that a rule makes. The consumer
-// may lack the one that would have served.
-func (f *frame) generator(expr *ast.Expr, b bindings) (name ast.Var, collection string, _ bool) {
-	if !expr.IsEquality() || expr.Negated {
-		return "", "", false
-	}
-	name, isVar := expr.Operand(0).Value.(ast.Var)
-	ref, isRef := expr.Operand(1).Value.(ast.Ref)
-	if !isVar || !isRef || len(ref) < 2 || b[name] != nil {
-		return "", "", false
-	}
-	index, isIndex := ref[len(ref)-1].Value.(ast.Var)
-	whole := ref[:len(ref)-1]
-	if !isIndex || b[index] != nil || !whole.IsGround() {
-		return "", "", false
-	}
-	if !f.search.made(whole) && !whole.HasPrefix(ast.MustParseRef("input.identity")) && !whole.HasPrefix(ast.MustParseRef("input.consumer")) {
-		return "", "", false
-	}
-	return name, f.search.describeRef(whole), true
-}
-
-// settle names what a collection lacks, once it is known. What stays unknown
-// could be anything, which tells nothing.
-func (f *frame) settle(b bindings, lacks []Lack) ([]Lack, bool) {
-	settled := slices.Clone(lacks)
-	for i := range settled {
-		l := &settled[i]
-		if l.owner != f || l.Text != "" {
-			continue
-		}
-		value := b[l.value]
-		if value == nil {
-			return nil, false
-		}
-		l.Text = "lacks " + singular(l.collection) + " " + plainText(value)
-		l.change = f.joining(l.members, value)
-	}
-	return settled, true
-}
-
-func (f *frame) lackOf(expr *ast.Expr) Lack {
-	l := Lack{}
-	if expr.Location != nil {
-		l.File, l.Line = expr.Location.File, expr.Location.Row
-	}
-	return l
-}
-
-// value is what a term stands for, itself if that is not known.
-func (f *frame) value(term *ast.Term, b bindings) *ast.Term {
-	if name, isVar := term.Value.(ast.Var); isVar && b[name] != nil {
-		return b[name]
-	}
-	return term
-}
-
-// membersOf is the collection whose members a generator takes.
-func membersOf(expr *ast.Expr) *ast.Term {
-	ref, _ := expr.Operand(1).Value.(ast.Ref)
-	return ast.NewTerm(ref[:len(ref)-1])
-}
-
-// mending is the change of the input that would make an expression hold, nil
-// where there is no saying.
-func (s *search) mending(f *frame, expr *ast.Expr, b bindings) *change {
-	if expr.Negated || len(expr.With) > 0 {
-		return nil
-	}
-	if !expr.IsCall() {
-		return f.setting(termOf(expr), ast.InternedTerm(true))
-	}
-	operands := expr.Operands()
-	switch expr.Operator().String() {
-	case ast.Member.Name:
-		member, collection := s.known(f, operands[0], b), s.known(f, operands[1], b)
-		if f.inputRef(operands[0]) == nil || f.inputRef(operands[1]) != nil {
-			return f.joining(operands[1], member)
-		}
-		var first *ast.Term
-		if collection != nil {
-			each(collection, func(_, v *ast.Term) {
-				if first == nil {
-					first = v
-				}
-			})
-		}
-		return f.setting(operands[0], first)
-	case ast.Equality.Name, ast.Equal.Name, ast.Assign.Name, policy.Compared:
-		for _, sides := range [][2]*ast.Term{{operands[0], operands[1]}, {operands[1], operands[0]}} {
-			if c := f.setting(sides[0], s.known(f, sides[1], b)); c != nil {
-				return c
-			}
-		}
-	}
-	return nil
-}
-
-// known is the value that a term has, nil when it has none.
-func (s *search) known(f *frame, term *ast.Term, b bindings) *ast.Term {
-	term = f.value(term, b)
-	if _, isVar := term.Value.(ast.Var); isVar {
-		term = standsFor(f.body, term)
-	}
-	if _, isVar := term.Value.(ast.Var); isVar {
-		return nil
-	}
-	if term.IsGround() && !isRef(term) {
-		return term
-	}
-	got := ast.Var("seen")
-	solutions, err := s.solve(ast.Equality.Expr(ast.NewTerm(got), term), b)
-	if err != nil || len(solutions) == 0 {
-		return nil
-	}
-	return solutions[0][got]
-}
-
-// answered keeps what would have made a rule answer, if that may be an allow.
-func (s *search) answered(r *ast.Rule, result bindings, lacks []Lack) {
-	value := result[resultName]
-	if object, isObject := valueOf(value).(ast.Object); isObject {
-		if allowed := object.Get(ast.InternedTerm("allowed")); allowed == nil || !allowed.Equal(ast.InternedTerm(true)) {
-			s.follow(r, lacks)
-			return
-		}
-	}
-	if value != nil && policy.Obeyable(value.Value) != nil {
-		return
-	}
-	if truth, isBool := valueOf(value).(ast.Boolean); isBool && !bool(truth) {
-		return
-	}
-	s.keep(lacks)
-}
-
-func valueOf(term *ast.Term) ast.Value {
-	if term == nil {
-		return nil
-	}
-	return term.Value
-}
-
-// follow goes into the rules that say whether an answer's "allowed" is true.
-func (s *search) follow(r *ast.Rule, lacks []Lack) {
-	object, isObject := standsFor(r.Body, r.Head.Value).Value.(ast.Object)
-	if !isObject {
-		return
-	}
-	allowed := object.Get(ast.InternedTerm("allowed"))
-	if allowed == nil {
-		return
-	}
-	ref, asked := standsFor(r.Body, allowed).Value.(ast.Ref)
-	if !asked || !ref.HasPrefix(ast.DefaultRootRef) || !ref.IsGround() {
-		return
-	}
-	s.into(&frame{search: s, body: r.Body}, s.compiler.GetRulesExact(ref), nil, nil, lacks, 1, func(_ bindings, lacks []Lack) { s.keep(lacks) })
-}
-
-// assigned are the rules whose value an expression takes, beside where it goes.
-func (s *search) assigned(expr *ast.Expr) ([]*ast.Rule, []*ast.Term) {
-	for _, sides := range [][2]*ast.Term{{expr.Operand(0), expr.Operand(1)}, {expr.Operand(1), expr.Operand(0)}} {
-		ref, asks := sides[0].Value.(ast.Ref)
-		if !asks || !ref.HasPrefix(ast.DefaultRootRef) || !ref.IsGround() {
-			continue
-		}
-		rules := s.compiler.GetRulesExact(ref)
-		_, isVar := sides[1].Value.(ast.Var)
-		_, isBool := sides[1].Value.(ast.Boolean)
-		if len(rules) > 0 && (isVar || isBool) && rules[0].Head.Value != nil && len(rules[0].Head.Args) == 0 {
-			return rules, []*ast.Term{sides[1]}
-		}
-	}
-	return nil, nil
-}
-
-// producers tell of the rules that made the members of the sets which an
-// expression looks at.
-func (s *search) producers(f *frame, expr *ast.Expr) (all []string) {
-	for _, operand := range expr.Operands() {
-		name, isVar := operand.Value.(ast.Var)
-		if !isVar {
-			continue
-		}
-		call := callOf(s.compiler, f.body, name)
-		if call == nil {
-			continue
-		}
-		for _, argument := range call.Operands()[:len(call.Operands())-1] {
-			ref, isReference := standsFor(f.body, argument).Value.(ast.Ref)
-			if !isReference || !ref.HasPrefix(ast.DefaultRootRef) || !ref.IsGround() {
-				continue
-			}
-			for _, r := range s.compiler.GetRulesExact(ref) {
-				all = append(all, s.produced(r)...)
-			}
-		}
-	}
-	return all[:min(len(all), mostMisses)]
-}
-
-// produced tells what members a rule adds to a set.
-func (s *search) produced(r *ast.Rule) (all []string) {
-	if r.Head.Key == nil || r.Default {
-		return nil
-	}
-	solutions, err := s.solveAll(r.Body)
-	if err != nil {
-		return nil
-	}
-	for _, solution := range solutions {
-		member := r.Head.Key
-		if name, isVar := member.Value.(ast.Var); isVar && solution[name] != nil {
-			member = solution[name]
-		}
-		shown := plainText(member)
-		if s.veil.covers(r.Body, r.Head.Key, solved(solution)) {
-			shown = "(hidden)"
-		}
-		if text := fmt.Sprintf("line %d adds %s by %s", r.Location.Row, shown, sourceOfBody(r.Body)); member.IsGround() && !slices.Contains(all, text) {
-			all = append(all, text)
-		}
-	}
-	return all
 }

@@ -1,3 +1,5 @@
+//go:build !race
+
 package policy_test
 
 import (
@@ -50,7 +52,7 @@ type ranAway struct {
 func TestRunawayChild(t *testing.T) {
 	text, found := allRunaways()[os.Getenv(runawayName)]
 	if !found {
-		t.Skip("it is asked for by TestProofOfRunaways")
+		return // TestProofOfRunaways asks for it, by a name
 	}
 	runtime.LockOSThread()
 	s := embedded(t, merged(module(text), map[string]string{"data.json": wide()}), func(o *policy.Options) { o.Timeout = runawayBudget })
@@ -120,13 +122,11 @@ func peakMemory(t *testing.T) uint64 {
 }
 
 // TestProofOfRunaways holds that what runs away ends soon after its budget and
-// takes a bounded part of the memory. What fails it is the CPU time of the best
+// takes a bounded part of the memory. Times are others with the race detector, so
+// that it is no part of what is built with it. What fails it is the CPU time of the best
 // of several tries, which a busy machine does not make longer; the wall time
 // stands beside it, for people.
 func TestProofOfRunaways(t *testing.T) {
-	if raceEnabled {
-		t.Skip("times are others with the race detector; run it without: go test -run TestProofOfRunaways ./internal/policy")
-	}
 	names := slices.Sorted(maps.Keys(allRunaways()))
 	t.Logf("%-34s %9s %9s %9s %9s %9s  (budget %v)", "", "wall p50", "wall p99", "idle p99", "CPU", "memory", runawayBudget)
 	for _, name := range names {

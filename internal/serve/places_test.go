@@ -46,20 +46,20 @@ func TestAllThatIsReadIsWatched(t *testing.T) {
 		change     func(t *testing.T, dir string)
 	}{
 		"a folder that the policy reads through a link": {
-			rule: "data.shared.blocked[input.consumer.name]",
+			rule: "data.lists.blocked[input.consumer.name]",
 			before: func(t *testing.T, dir string) {
-				lay(t, dir, "shared/blocked/data.json", nobody)
-				link(t, "../shared", dir+"/policies/shared")
+				lay(t, dir, "lists/blocked/data.json", nobody)
+				link(t, "../lists", dir+"/policies/lists")
 			},
-			change: func(t *testing.T, dir string) { lay(t, dir, "shared/blocked/data.json", owned) },
+			change: func(t *testing.T, dir string) { lay(t, dir, "lists/blocked/data.json", owned) },
 		},
 		"a file that the policy reads through a link": {
 			rule: "data.blocked[input.consumer.name]",
 			before: func(t *testing.T, dir string) {
-				lay(t, dir, "shared/blocked.json", `{"blocked": {}}`)
-				link(t, "../shared/blocked.json", dir+"/policies/blocked.json")
+				lay(t, dir, "lists/blocked.json", `{"blocked": {}}`)
+				link(t, "../lists/blocked.json", dir+"/policies/blocked.json")
 			},
-			change: func(t *testing.T, dir string) { lay(t, dir, "shared/blocked.json", `{"blocked": `+owned+`}`) },
+			change: func(t *testing.T, dir string) { lay(t, dir, "lists/blocked.json", `{"blocked": `+owned+`}`) },
 		},
 		"a link that leads round in circles, hidden": {
 			rule: "data.blocked[input.consumer.name]",
@@ -72,10 +72,10 @@ func TestAllThatIsReadIsWatched(t *testing.T) {
 		"a file of data that is a link": {
 			data: "blocked.json", rule: "data.blocked[input.consumer.name]",
 			before: func(t *testing.T, dir string) {
-				lay(t, dir, "shared/blocked.json", nobody)
-				link(t, "shared/blocked.json", dir+"/blocked.json")
+				lay(t, dir, "lists/blocked.json", nobody)
+				link(t, "lists/blocked.json", dir+"/blocked.json")
 			},
-			change: func(t *testing.T, dir string) { lay(t, dir, "shared/blocked.json", owned) },
+			change: func(t *testing.T, dir string) { lay(t, dir, "lists/blocked.json", owned) },
 		},
 		"a new folder of a pattern": {
 			data: "data/*/d.json", rule: "data.blocked[input.consumer.name]",

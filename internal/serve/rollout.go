@@ -9,9 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/postern-authz/postern/internal/admin"
 	"github.com/postern-authz/postern/internal/config"
-	"github.com/postern-authz/postern/internal/consumer"
 	"github.com/postern-authz/postern/internal/gate"
 	"github.com/postern-authz/postern/internal/policy"
 	"github.com/postern-authz/postern/internal/rollout"
@@ -58,11 +56,6 @@ func (s *server) openRollouts(b *builder) error {
 		b.rollouts.close()
 	}
 	return err
-}
-
-// candidacy is what keeps the candidate up to date.
-func (s *server) candidacy() *candidacy {
-	return &candidacy{rollouts: s.reloader.builder.rollouts, builder: s.reloader.builder, inForce: &s.reloader.inForce}
 }
 
 func (r *rollouts) close() {
@@ -170,18 +163,6 @@ func (b *builder) shadowed(next *built, p gate.Policy) gate.Policy {
 	return b.rollouts.shadow.Policy(p, next.policy.Rules())
 }
 
-// with is what is in force, with another policy. Nothing is read from the disk.
-func (b *builder) with(current *built, p *policy.Snapshot, pin *rollout.Pin) (*built, error) {
-	next := *current
-	next.policy, next.pin, next.released = p, pin, nil
-	next.revision = revisionOf(next.config.Revision, next.consumers.Revision(), p.Revision())
-	if err := b.finish(&next, current); err != nil {
-		next.closeUnless(current)
-		return nil, err
-	}
-	return &next, nil
-}
-
 // cameIntoForce keeps the policy that is in force now, lets go of a pin that
 // holds no longer, and has the candidate compared with it.
 func (r *rollouts) cameIntoForce(next *built) {
@@ -214,225 +195,5 @@ func (r *rollouts) note(next *built) {
 	if pin.Revision != next.policy.Rules() {
 		r.logger.Warn("the policy's files have changed, and count again: what was promoted or rolled back to is no longer in force",
 			"policy", next.policy.Rules(), "was", pin.Revision, "by", pin.By)
-	}
-}
-
-// candidacy keeps the candidate that of the configuration in force and of its
-// own files.
-type candidacy struct {
-	*rollouts
-	builder *builder
-	inForce *atomic.Pointer[built]
-	last    *policy.Snapshot
-	failure string
-}
-
-// load compiles the candidate and reports whether it is good. What is wrong with
-// it shows in /readyz, a metric and the log, and changes nothing else.
-func (c *candidacy) load(ctx context.Context) bool {
-	current := c.inForce.Load()
-	if current == nil || current.rules == nil || current.config.Policy.Shadow == nil {
-		c.last, c.failure = nil, ""
-		c.shadow.Fail(nil)
-		return true
-	}
-	next, err := c.compile(ctx, current)
-	if err != nil {
-		c.refuse(err)
-		return false
-	}
-	if c.last == nil || c.last.Rules() != next.Rules() || c.failure != "" {
-		c.logger.Info("a candidate policy is asked beside the one in force", "candidate", next.Rules(), "policy", current.policy.Rules())
-	}
-	c.last, c.failure = next, ""
-	c.beside.Store(besideOf(next, current))
-	c.shadow.Set(next, current.config.Policy.Shadow.Sample, current.policy.Rules())
-	return true
-}
-
-func (c *candidacy) refuse(err error) {
-	if text := err.Error(); text != c.failure {
-		c.failure = text
-		c.logger.Error("the candidate policy can't be used and is not asked", "error", text)
-	}
-	c.shadow.Fail(err)
-}
-
-// compile makes the candidate as the policy in force is made, but of its own
-// directory: with the same data files, and the same bundles where they stand
-// beside a directory.
-func (c *candidacy) compile(ctx context.Context, current *built) (*policy.Snapshot, error) {
-	wanted := current.config.Policy
-	o := c.builder.policyOptions(wanted)
-	o.Directory, o.Memory, o.Last = wanted.Shadow.Directory, nil, c.last
-	if wanted.Directory != "" && current.chosen != nil {
-		o.Bundles = current.chosen.Bundles
-	}
-	return policy.Compile(ctx, o)
-}
-
-// sources are what the candidate was read from. A directory that is not there is
-// waited for.
-func (c *candidacy) sources() sources {
-	current := c.inForce.Load()
-	if current == nil || current.config.Policy.Shadow == nil {
-		return sources{}
-	}
-	w, directory := newWatched(), current.config.Policy.Shadow.Directory
-	if w.tree(directory); len(w.trees) == 0 {
-		w.folder(existing(directory))
-	}
-	return w.sources()
-}
-
-// watch keeps the candidate up to date until ctx ends.
-func (c *candidacy) watch(ctx context.Context) error {
-	return watchFolders(ctx, c.logger, c.sources, c.poke, retry, func(bool) bool { return c.load(ctx) })
-}
-
-// Promote implements admin.Policies.
-func (r *reloader) Promote(ctx context.Context, by consumer.Author, revision string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	revisions, err := r.keeps()
-	if err != nil {
-		return err
-	}
-	candidate := r.builder.rollouts.shadow.Candidate()
-	switch {
-	case candidate == nil:
-		return &admin.Conflict{Detail: r.noCandidate()}
-	case !r.builder.rollouts.beside.Load().holds(candidate, r.current):
-		return &admin.Conflict{Detail: stillRead}
-	case revision != "" && revision != candidate.Rules():
-		return &admin.Conflict{Detail: fmt.Sprintf("the candidate is %s and not %.80q: nothing was promoted", candidate.Rules(), revision)}
-	case candidate.Rules() == r.current.policy.Rules():
-		return nil
-	}
-	if err := revisions.Keep(candidate, rollout.OfShadow, by.Name); err != nil {
-		return r.unwritten(err)
-	}
-	return r.enforce(ctx, by, "promote", rollout.OfShadow, candidate.Rules())
-}
-
-// Rollback implements admin.Policies.
-func (r *reloader) Rollback(ctx context.Context, by consumer.Author, revision string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	revisions, err := r.keeps()
-	if err != nil {
-		return err
-	}
-	if revision == "" {
-		if revision, err = r.before(revisions); err != nil {
-			return err
-		}
-	}
-	switch {
-	case revision == r.current.policy.Rules():
-		return nil
-	case !r.has(revision, revisions):
-		return &consumer.Outcome{Kind: "policy revision", Name: revision, Err: consumer.ErrNotFound}
-	}
-	was, forward := r.current.policy.Rules(), revisions.Left(revision)
-	if err := r.enforce(ctx, by, "rollback", rollout.Kept, revision); err != nil {
-		return err
-	}
-	if !forward { // who goes back to what was left has nothing against what is left now
-		revisions.Leave(was)
-	}
-	return nil
-}
-
-func (r *reloader) keeps() (*rollout.Revisions, error) {
-	switch {
-	case r.builder.rollouts == nil || r.builder.rollouts.revisions == nil:
-		return nil, &admin.Conflict{Detail: "policy.state_directory is not configured, so that a restart would undo it: nothing was changed"}
-	case r.current.rules == nil:
-		return nil, &admin.Conflict{Detail: "no policy is in force yet"}
-	}
-	return r.builder.rollouts.revisions, nil
-}
-
-// stillRead is for a candidate of which there is none yet, or not that of now.
-const stillRead = "the candidate is still being read"
-
-func (r *reloader) noCandidate() string {
-	if report := r.builder.rollouts.shadow.Report(); report.Error != "" {
-		return "the candidate can't be used: " + report.Error
-	}
-	if r.current.config.Policy.Shadow == nil {
-		return "there is no candidate: policy.shadow is not configured"
-	}
-	return stillRead
-}
-
-// unwritten is for what could not be made safe, so that nothing was changed.
-func (r *reloader) unwritten(err error) error {
-	r.builder.rollouts.failures.Add(1)
-	r.logger.Error("a policy could not be promoted or rolled back to, since that could not be written", "error", err.Error())
-	return &admin.Unwritten{Detail: "policy.state_directory can't be written, so that a restart would undo it: nothing was changed; the log says why"}
-}
-
-// enforce puts a kept revision in force: first on the disk, so that a restart
-// obeys it, and then here. The revision of the files themselves needs no pin. The
-// caller holds mu.
-func (r *reloader) enforce(ctx context.Context, by consumer.Author, action, origin, revision string) error {
-	ctx = context.WithoutCancel(ctx) // who hangs up leaves nothing half done
-	last, revisions := r.current, r.builder.rollouts.revisions
-	pin := &rollout.Pin{Revision: revision, Over: last.filesRevision(), Was: last.policy.Rules(), Origin: origin, By: by.Name, At: r.builder.now()}
-	wanted := last.source
-	if wanted != nil && pin.Over == revision {
-		pin = nil
-	} else {
-		var err error
-		if wanted, err = r.builder.compileKept(ctx, last.config.Policy, last.bundles(), revisions, revision, last); err != nil {
-			return &admin.Conflict{Detail: "the revision can't be used: " + err.Error()}
-		}
-	}
-	next, err := r.builder.with(last, wanted, pin)
-	if err != nil {
-		return err
-	}
-	next.by = by.Name
-	if err := r.writePin(pin); err != nil {
-		next.closeUnless(last)
-		return r.unwritten(err)
-	}
-	r.put(next)
-	last.closeUnless(next)
-	r.tellForgetful(last)
-	r.logger.Warn("policy: "+action, "by", by.Name, "address", by.Address, "policy", revision, "was", last.policy.Rules(), "revision", next.revision)
-	r.audit(ctx, by, action, last.policy.Rules(), revision)
-	return nil
-}
-
-func (r *reloader) writePin(pin *rollout.Pin) error {
-	if pin == nil {
-		return r.builder.rollouts.revisions.Release()
-	}
-	return r.builder.rollouts.revisions.SetPin(*pin)
-}
-
-// auditWithin bounds how long a store that is away holds up what is done already.
-const auditWithin = 5 * time.Second
-
-// audit writes the change into the store's audit chain, where there is a store,
-// also when the caller has hung up meanwhile. One that is away is not waited for:
-// the log has it.
-func (r *reloader) audit(ctx context.Context, by consumer.Author, action, was, revision string) {
-	if r.builder.ledger == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditWithin)
-	defer cancel()
-	_, err := r.builder.ledger.store.Change(ctx, by, func(w consumer.Writer) error {
-		return w.Note(ctx, &consumer.AuditRecord{
-			Action: action, Kind: "policy", Target: revision,
-			Before: fmt.Sprintf(`{"revision":%q}`, was), After: fmt.Sprintf(`{"revision":%q}`, revision),
-		})
-	})
-	if err != nil {
-		r.logger.Error("a change of the policy in force is not in the audit chain", "action", action, "by", by.Name, "policy", revision, "error", err.Error())
 	}
 }
