@@ -40,6 +40,7 @@
 //	1      canon                   the one reading of path, host and client address
 //	1      redact                  what may be a credential, taken out of what is written down
 //	1      strictyaml              YAML with every error, file and line
+//	1      wholefile               files put in place whole or not at all
 //	1      stamp                   whether a file is certainly as it was
 //	1      claims                  strict JSON, and the claims in it
 //	0      access                  the words

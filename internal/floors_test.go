@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"internal/canon":                          1,
 	"internal/redact":                         1,
 	"internal/strictyaml":                     1,
+	"internal/wholefile":                      1,
 	"internal/stamp":                          1,
 	"internal/claims":                         1,
 	"internal/consumer":                       1,

@@ -2,7 +2,7 @@ package author
 
 import (
 	"bytes"
-	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/postern-authz/postern/internal/policy"
 	"github.com/postern-authz/postern/internal/strictyaml"
+	"github.com/postern-authz/postern/internal/wholefile"
 )
 
 // Formatted is a module as it is and as OPA's format writes it.
@@ -30,19 +31,10 @@ func (f *Formatted) Write() error {
 	if err != nil {
 		return err
 	}
-	beside, err := os.CreateTemp(filepath.Dir(f.File), ".fmt-*")
-	if err != nil {
+	return wholefile.Replace(f.File, info.Mode().Perm(), func(w io.Writer) error {
+		_, err := w.Write(f.After)
 		return err
-	}
-	_, err = beside.Write(f.After)
-	err = errors.Join(err, beside.Chmod(info.Mode().Perm()), beside.Close())
-	if err == nil {
-		err = os.Rename(beside.Name(), f.File)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(beside.Name()))
-	}
-	return nil
+	})
 }
 
 // Format formats every module of a directory, tests too. Its error is a

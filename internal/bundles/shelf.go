@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/postern-authz/postern/internal/wholefile"
 )
 
 // shelf keeps the last bundle that was in force, in a folder of its own.
@@ -39,38 +41,23 @@ func (s *shelf) write(raw *parcel) error {
 	if err := os.MkdirAll(s.folder, 0o700); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(s.folder, temporary+"*")
+	err := wholefile.Replace(filepath.Join(s.folder, s.file), 0o600, func(w io.Writer) error {
+		_, err := io.Copy(w, raw.reader())
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, raw.reader())
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), filepath.Join(s.folder, s.file))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
 	s.clear()
-	return syncFolder(s.folder)
+	return nil
 }
-
-const temporary = ".new-"
 
 // clear removes what a kill or another URL has left behind.
 func (s *shelf) clear() {
 	files, _ := os.ReadDir(s.folder)
 	for _, f := range files {
-		if f.Name() != s.file && (strings.HasPrefix(f.Name(), temporary) || strings.HasSuffix(f.Name(), ".tar.gz")) {
+		if f.Name() != s.file && (strings.HasSuffix(f.Name(), wholefile.Half) || strings.HasSuffix(f.Name(), ".tar.gz")) {
 			_ = os.Remove(filepath.Join(s.folder, f.Name())) // the next write tries again
 		}
 	}
-}
-
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"time"
 
@@ -14,6 +14,7 @@ import (
 	"github.com/postern-authz/postern/internal/bundles"
 	"github.com/postern-authz/postern/internal/config"
 	"github.com/postern-authz/postern/internal/policy"
+	"github.com/postern-authz/postern/internal/wholefile"
 )
 
 // built is a bundle to be made.
@@ -64,7 +65,10 @@ func (b *built) run(cmd *cobra.Command, args []string) error {
 	if err := bundles.Build(&out, compiled, b.options); err != nil {
 		return unasked(err)
 	}
-	if err := replaceFile(b.out, out.Bytes()); err != nil {
+	if err := wholefile.Replace(b.out, 0o644, func(w io.Writer) error {
+		_, err := w.Write(out.Bytes())
+		return err
+	}); err != nil {
 		return unasked(err)
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes, %s\n", b.out, out.Len(), b.signed())
@@ -110,21 +114,4 @@ func (b *built) strict(cmd *cobra.Command) (*policy.Snapshot, error) {
 		o.Entrypoints, o.AllowedBuiltins = c.Policy.Entrypoints, append(o.AllowedBuiltins, c.Policy.AllowedBuiltins...)
 	}
 	return policy.Compile(cmd.Context(), o)
-}
-
-// replaceFile puts a file in place whole, or leaves the old one.
-func replaceFile(path string, content []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".postern-")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(content)
-	err = errors.Join(err, file.Chmod(0o644), file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
-	"os"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -14,6 +12,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/postern-authz/postern/internal/strictyaml"
 )
 
 // maxDescriptorBytes bounds a descriptor set: far above all of Google's APIs.
@@ -36,9 +36,9 @@ func (c *content) describe(path string, last *Snapshot) *Problem {
 		return nil
 	}
 	c.files = append(c.files, path)
-	content, err := readBounded(path, maxDescriptorBytes)
+	content, err := strictyaml.ReadFile(path, maxDescriptorBytes)
 	if err != nil {
-		return &Problem{File: path, Text: "the descriptor set can't be read: " + err.Error()}
+		return &Problem{File: path, Text: "the descriptor set " + err.Error()}
 	}
 	sum := sha256.Sum256(content)
 	revision := hex.EncodeToString(sum[:16])
@@ -52,38 +52,6 @@ func (c *content) describe(path string, last *Snapshot) *Problem {
 	}
 	c.descriptors = &descriptors{files: files, types: &messageTypes{own: dynamicpb.NewTypes(files)}, revision: revision}
 	return nil
-}
-
-func readBounded(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path) // before it is opened: a pipe would hold us up
-	switch {
-	case err != nil:
-		return nil, bare(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("this is no regular file")
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, bare(err)
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	content, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, bare(err)
-	}
-	if int64(len(content)) > limit {
-		return nil, errors.New("it is larger than 64 MiB")
-	}
-	return content, nil
-}
-
-// bare leaves out the path, which stands before the problem already.
-func bare(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
 
 func parseDescriptors(content []byte) (*protoregistry.Files, error) {

@@ -275,7 +275,7 @@ func TestDescriptorFiles(t *testing.T) {
 		"empty.pb":  {" ", "this is no descriptor set; want what protoc --include_imports --descriptor_set_out=FILE writes"},
 		"source.pb": {`syntax = "proto3";`, "this is no descriptor set"},
 		"half.pb":   {marshalled(t, set), `the descriptor set is not whole (protoc --include_imports): could not resolve import "google/protobuf/any.proto": not found`},
-		"folder.pb": {"/", "the descriptor set can't be read: this is no regular file"},
+		"folder.pb": {"/", "the descriptor set is not a regular file"},
 	} {
 		path := filepath.Join(dir, name)
 		switch c.content {

@@ -13,15 +13,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/postern-authz/postern/internal/wholefile"
 )
 
 // The files: each revision has an archive, and an entry that tells of it, which
-// is written last and removed first. What is half written ends in .tmp.
+// is written last and removed first.
 const (
 	folderName = "revisions"
 	archiveEnd = ".tar.gz"
 	entryEnd   = ".json"
-	halfEnd    = ".tmp"
 	// maxEntry bounds an entry or a pin in bytes.
 	maxEntry = 64 << 10
 )
@@ -46,12 +47,12 @@ func (r *Revisions) prepare() error {
 	if err := os.MkdirAll(r.folder(), 0o700); err != nil {
 		return err
 	}
-	half, _ := filepath.Glob(filepath.Join(r.options.Directory, "*"+pinName+"*"+halfEnd)) // the pattern is good
+	half, _ := filepath.Glob(filepath.Join(r.options.Directory, "*"+pinName+"*"+wholefile.Half)) // the pattern is good
 	files, err := os.ReadDir(r.folder())
 	for _, file := range files {
 		name, isArchive := strings.CutSuffix(file.Name(), archiveEnd)
 		_, noEntry := os.Lstat(filepath.Join(r.folder(), name+entryEnd))
-		if strings.HasSuffix(file.Name(), halfEnd) || isArchive && errors.Is(noEntry, fs.ErrNotExist) {
+		if strings.HasSuffix(file.Name(), wholefile.Half) || isArchive && errors.Is(noEntry, fs.ErrNotExist) {
 			half = append(half, filepath.Join(r.folder(), file.Name()))
 		}
 	}
@@ -108,41 +109,12 @@ func (r *Revisions) remove(revision string) error {
 	return errors.Join(os.Remove(path+entryEnd), os.Remove(path+archiveEnd))
 }
 
-// replace puts a file in the place of another, whole or not at all: a full disk
-// or a sudden end leaves the one that was there.
-func replace(path string, write func(io.Writer) error) (err error) {
+// replace puts a file in the place of another, for the owner alone.
+func replace(path string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*"+halfEnd) // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = file.Close()           // the write failed already
-			_ = os.Remove(file.Name()) // the next start tries again
-		}
-	}()
-	if err := write(file); err != nil {
-		return err
-	}
-	if err := errors.Join(file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// syncFolder makes a renaming safe against a loss of power.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return wholefile.Replace(path, 0o600, write)
 }
 
 func writeJSON(path string, v any) error {

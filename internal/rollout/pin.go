@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/postern-authz/postern/internal/wholefile"
 )
 
 // pinName is the pin's file.
@@ -97,5 +99,5 @@ func (r *Revisions) Release() error {
 	if err != nil {
 		return nil
 	}
-	return syncFolder(r.options.Directory)
+	return wholefile.SyncFolder(r.options.Directory)
 }
