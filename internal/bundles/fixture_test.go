@@ -184,8 +184,15 @@ func (f *fixture) want(t testing.TB, configs ...bundles.Config) *bundles.Set {
 	return set
 }
 
-// ask has all bundles asked once more, and waits for it.
+// ask has all bundles asked once more, and waits for it. The first to end may have
+// begun before, as one that follows an activation.
 func (f *fixture) ask(t testing.TB) {
+	t.Helper()
+	f.askOnce(t)
+	f.askOnce(t)
+}
+
+func (f *fixture) askOnce(t testing.TB) {
 	t.Helper()
 	before := f.Reports()
 	f.Ask()
