@@ -74,7 +74,10 @@ func TestRefusedDownloadsTakeLittleMemory(t *testing.T) {
 			f.first(t)
 			s.put(nil, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(c.body) })
 			before := allocated()
-			f.ask(t)
+			f.askOnce(t)
+			if strings.Contains(f.Reports()[0].Error, "503") {
+				f.askOnce(t) // it had begun before
+			}
 			took := allocated() - before
 			if r := f.Reports()[0]; r.Error == "" || strings.Contains(r.Error, "503") {
 				t.Fatalf("%+v", r)
